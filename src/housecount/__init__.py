@@ -1,0 +1,1 @@
+"""Housecount: every ticket sold, anywhere, in one honest count."""
