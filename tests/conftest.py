@@ -1,0 +1,230 @@
+"""What every test stands on: a real database, and a machine without the outside world.
+
+One embedded server serves the whole session, however many workers there are. Its template database is
+migrated once; each worker has a copy. Nothing is rolled back or emptied between tests: each test makes an
+organisation of its own, and the walls keep them apart.
+"""
+
+import contextlib
+import ipaddress
+import os
+import shutil
+import socket
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, settings
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
+
+from housecount.installation import files, keys, migrations, roles
+from housecount.installation.postgres import SUPERUSER, EmbeddedServer
+
+_PREFIX = "housecount-tests-"
+_TEMPLATE = "housecount_template"
+_WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
+_DATABASE = f"housecount_{_WORKER}"
+# Tests in these folders use no database.
+_PURE = {"core", "platforms", "sandbox", "installation", "bench"}
+
+_OWNS_HOME = "HOUSECOUNT_TEST_HOME" not in os.environ
+if _OWNS_HOME:
+    _made = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    _made.chmod(0o711)  # the server's user passes through
+    os.environ["HOUSECOUNT_TEST_HOME"] = str(_made)
+    os.environ["HOUSECOUNT_TEST_KEY"] = keys.new_encryption_key()
+_HOME = Path(os.environ["HOUSECOUNT_TEST_HOME"])
+_SERVER = EmbeddedServer(_HOME / "server", fsync=False)
+files.ensure_home(_SERVER.home)
+
+
+def _forget_surroundings() -> None:
+    """No variable of whoever runs the tests may change what they do."""
+    kept = {"HOUSECOUNT_TEST_HOME", "HOUSECOUNT_TEST_KEY", "HOUSECOUNT_EXAMPLES"}
+    prefixes = ("HOUSECOUNT_", "HUMANITIX_", "EVENTBRITE_", "XERO_", "DATABASE_", "PG")
+    for name in [name for name in os.environ if name.startswith(prefixes) and name not in kept]:
+        del os.environ[name]
+
+
+_forget_surroundings()
+os.environ |= {
+    "DJANGO_SETTINGS_MODULE": "housecount.settings",
+    "HOUSECOUNT_HOME": str(_HOME / "files"),
+    "DATABASE_URL": _SERVER.url(roles.LOGIN, _DATABASE),
+    "DATABASE_OWNER_URL": _SERVER.url(roles.OWNER, _DATABASE),
+    "HOUSECOUNT_SECRET_KEY": "an invented key for tests, long enough to be accepted",
+    "HOUSECOUNT_ENCRYPTION_KEYS": os.environ["HOUSECOUNT_TEST_KEY"],
+}
+
+# --- Examples -----------------------------------------------------------------------------------------
+_FACTOR = float(os.environ.get("HOUSECOUNT_EXAMPLES") or 1)
+settings.register_profile(
+    "housecount",
+    max_examples=max(1, round(100 * _FACTOR)),
+    deadline=None,
+    # The same examples in every run, unless somebody asked for more of them.
+    derandomize="HOUSECOUNT_EXAMPLES" not in os.environ,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("housecount")
+
+
+def pytest_configure() -> None:
+    import django
+
+    django.setup()
+
+
+def pytest_sessionstart() -> None:
+    if _OWNS_HOME:
+        _remove_abandoned()
+
+
+def pytest_unconfigure() -> None:
+    if _OWNS_HOME:
+        with contextlib.suppress(Exception):
+            _stop_for_good(_HOME)
+
+
+def _remove_abandoned() -> None:
+    """Servers and directories of sessions that were killed."""
+    for directory in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        users = directory / "server" / "database.users"
+        if directory == _HOME or not users.exists() or directory.stat().st_uid != os.geteuid():
+            continue
+        with users.open("a+b") as file:
+            abandoned = files.try_lock(file.fileno(), exclusive=True)
+        if abandoned:
+            with contextlib.suppress(Exception):
+                _stop_for_good(directory)
+
+
+def _stop_for_good(directory: Path) -> None:
+    server = EmbeddedServer(directory / "server", fsync=False)
+    if server.running():
+        server.start()
+        server.stop()
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+# --- Database -----------------------------------------------------------------------------------------
+@pytest.fixture(scope="session")
+def database(django_db_blocker: object) -> Iterator[str]:
+    """The database of this worker, migrated; its name."""
+    from django.db import connections
+
+    django_db_blocker.unblock()  # type: ignore[attr-defined]
+    _SERVER.start()
+    try:
+        with files.exclusive(_HOME / "template.lock", seconds=120, busy="The template takes too long."):
+            _make_template()
+            with psycopg.connect(_SERVER.url(SUPERUSER, "postgres"), autocommit=True) as connection:
+                if not _database_exists(connection, _DATABASE):
+                    _create_database(connection, _DATABASE, _TEMPLATE)
+        yield _DATABASE
+        connections.close_all()
+        with psycopg.connect(_SERVER.url(SUPERUSER, "postgres"), autocommit=True) as connection:
+            connection.execute(f'DROP DATABASE "{_DATABASE}" WITH (FORCE)')
+    finally:
+        _SERVER.stop()
+
+
+def _make_template() -> None:
+    from housecount.tenancy.identity import unscoped
+
+    with psycopg.connect(_SERVER.url(SUPERUSER, "postgres"), autocommit=True) as connection:
+        if _database_exists(connection, _TEMPLATE):
+            return
+        scratch = f"{_TEMPLATE}_unfinished"
+        connection.execute(f"DROP DATABASE IF EXISTS {scratch} WITH (FORCE)")
+        _create_database(connection, scratch, "template1")
+        with unscoped():
+            migrations.migrate(_SERVER.url(roles.OWNER, scratch), roles.LOGIN)
+        connection.execute(f"ALTER DATABASE {scratch} RENAME TO {_TEMPLATE}")
+
+
+def _database_exists(connection: psycopg.Connection[tuple[object, ...]], name: str) -> bool:
+    return connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone() is not None
+
+
+def _create_database(connection: psycopg.Connection[tuple[object, ...]], name: str, template: str) -> None:
+    connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" OWNER {roles.OWNER}')
+    connection.execute(f'REVOKE ALL ON DATABASE "{name}" FROM PUBLIC')
+    connection.execute(f'GRANT CONNECT ON DATABASE "{name}" TO {roles.LOGIN}')
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(database: str) -> None:
+    """Replaces pytest-django's own: the database is there, and it is not Django's to create."""
+
+
+@pytest.fixture(scope="session")
+def database_url(database: str) -> str:
+    """Where the application connects."""
+    return _SERVER.url(roles.LOGIN, database)
+
+
+@pytest.fixture(scope="session")
+def database_owner_url(database: str) -> str:
+    """Where the owner of all tables connects."""
+    return _SERVER.url(roles.OWNER, database)
+
+
+@pytest.fixture
+def owner_connection(database_owner_url: str) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
+    """The owner's connection, in autocommit: for looking into the catalogue."""
+    with psycopg.connect(database_owner_url, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture(autouse=True)
+def _database_where_needed(request: pytest.FixtureRequest) -> None:
+    if Path(request.path).relative_to(Path(__file__).parent).parts[0] not in _PURE:
+        request.getfixturevalue("database")
+
+
+# --- No outside world ---------------------------------------------------------------------------------
+def _is_near(address: object) -> bool:
+    if not isinstance(address, tuple):
+        return True  # a Unix socket
+    host = str(address[0]).partition("%")[0]
+    if host in {"", "localhost", "testserver"}:
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback or ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        return False
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_outside_world() -> Iterator[None]:
+    patch = pytest.MonkeyPatch()
+
+    def guarded(name: str) -> None:
+        original = getattr(socket.socket, name)
+
+        def connect(self: socket.socket, address: object) -> object:
+            if not _is_near(address):
+                raise AssertionError(f"A test tried to reach the outside world: {address!r}")
+            return original(self, address)
+
+        patch.setattr(socket.socket, name, connect)
+
+    guarded("connect")
+    guarded("connect_ex")
+    look_up = socket.getaddrinfo
+
+    def getaddrinfo(host: object, *arguments: object, **options: object) -> object:
+        name = host.decode() if isinstance(host, bytes) else host
+        if name is not None and not _is_near((name,)):
+            raise AssertionError(f"A test tried to look up a name of the outside world: {host!r}")
+        return look_up(host, *arguments, **options)  # type: ignore[arg-type]
+
+    patch.setattr(socket, "getaddrinfo", getaddrinfo)
+    yield
+    patch.undo()

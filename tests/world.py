@@ -1,0 +1,82 @@
+"""Invented organisations with invented people in them, for any test that needs somebody to act."""
+
+import functools
+import uuid
+from dataclasses import dataclass
+
+from django.contrib.auth.hashers import make_password
+from django.test import Client
+
+from housecount.tenancy import services
+from housecount.tenancy.identity import Identity, Role, acting_as
+from housecount.tenancy.models import Membership, Organisation, User
+
+PASSWORD = "correct horse battery staple"
+
+
+@dataclass(frozen=True)
+class Person:
+    """A member of one organisation."""
+
+    user: User
+    membership: Membership
+    identity: Identity
+
+    def signed_in(self) -> Client:
+        """A client with this person's session."""
+        client = Client()
+        with acting_as(Identity.nobody(self.user.pk)):
+            client.force_login(self.user)
+        return client
+
+
+@dataclass(frozen=True)
+class House:
+    """An organisation and one person for each role."""
+
+    organisation: Organisation
+    admin: Person
+    promoter: Person
+    bookkeeper: Person
+    act: Person
+    marker: str
+    """A word that stands in its names and addresses and nowhere else."""
+
+    @property
+    def system(self) -> Identity:
+        """A job in this organisation."""
+        return Identity.system(self.organisation.pk)
+
+    def identity(self, role: Role) -> Identity:
+        """Whoever acts in that role here."""
+        if role is Role.SYSTEM:
+            return self.system
+        if role is Role.NOBODY:
+            return Identity.nobody()
+        person: Person = getattr(self, role.value)
+        return person.identity
+
+
+def make_house() -> House:
+    """A new organisation, apart from all others."""
+    marker = f"zz{uuid.uuid4().hex[:12]}"
+    organisation = services.create_organisation(f"Cellar {marker}")
+    people = {role.value: make_person(organisation, role, marker) for role in Role if role in services.PEOPLE}
+    return House(organisation, marker=marker, **people)
+
+
+def make_person(organisation: Organisation, role: Role, marker: str | None = None) -> Person:
+    """A new user and their membership."""
+    with acting_as(Identity.system(organisation.pk)):
+        user = User(
+            email=f"{role.value}.{uuid.uuid4().hex[:8]}.{marker or 'x'}@example.com", password=_hashed()
+        )
+        user.save(force_insert=True)
+        membership = Membership.objects.create(organisation=organisation, user=user, role=role.value)
+    return Person(user, membership, Identity(role, organisation.pk, user.pk))
+
+
+@functools.cache
+def _hashed() -> str:
+    """PASSWORD as it is stored: made once, because it is slow on purpose."""
+    return make_password(PASSWORD)
