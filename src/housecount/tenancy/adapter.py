@@ -1,0 +1,43 @@
+"""How allauth signs people in here: by invitation only, and changing only the person who proved themselves."""
+
+from allauth.account.adapter import DefaultAccountAdapter
+from django.http import HttpRequest
+from django.urls import reverse
+
+from housecount.installation import environment
+from housecount.tenancy.identity import Identity, acting_as
+from housecount.tenancy.models import User
+
+
+def public_link(request: HttpRequest | None, path: str) -> str:
+    """The address of `path` for a mail: under HOUSECOUNT_PUBLIC_URL, else where the request came in.
+
+    Mail is what a forged Host header is for, so the configured address wins.
+    """
+    public_url = environment.load().public_url
+    if public_url is not None:
+        return public_url + path
+    return request.build_absolute_uri(path) if request is not None else path
+
+
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc] # allauth is not typed
+    """No sign-up without an invitation; links in mails lead to the configured address."""
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:  # noqa: ARG002 - allauth's signature
+        """Never: people come by invitation."""
+        return False
+
+    def login(self, request: HttpRequest, user: User) -> None:
+        """Sign in a person whose password was right: from here on they may change their own row."""
+        with acting_as(Identity.nobody(user.pk)):
+            super().login(request, user)
+
+    def set_password(self, user: User, password: str) -> None:
+        """Store a new password for a person who proved themselves by the old one or by a mailed link."""
+        with acting_as(Identity.nobody(user.pk)):
+            super().set_password(user, password)
+
+    def get_reset_password_from_key_url(self, key: str) -> str:
+        """The link in a password mail; `key` is as allauth made it."""
+        path = reverse("account_reset_password_from_key", kwargs={"uidb36": "UID", "key": "KEY"})
+        return public_link(self.request, path.replace("UID-KEY", key))
