@@ -1,0 +1,1 @@
+"""Ticketing platforms: one folder each. Nothing here knows Django or the database."""

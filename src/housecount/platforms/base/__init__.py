@@ -1,0 +1,1 @@
+"""What every ticketing platform offers and every part above relies on."""

@@ -1,0 +1,1 @@
+"""One HTTP client for every platform: budget, retries, breaker, limits and redaction."""

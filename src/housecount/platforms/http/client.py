@@ -1,0 +1,309 @@
+"""The one client that speaks to platforms: GET only, JSON only.
+
+It paces itself by the credential's budget, retries what may succeed, stops for an account that is down, limits
+time and size, follows no redirect, keeps no cookie, and lets no secret into a log line, an error or a repr.
+"""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from types import TracebackType
+from typing import Generic, Self, TypeVar
+
+import httpx2
+import msgspec
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
+
+from housecount.platforms.base.errors import (
+    CircuitOpen,
+    ConfigError,
+    ContractChanged,
+    Gone,
+    PlatformError,
+    RateLimited,
+    Transient,
+)
+from housecount.platforms.http.budget import Breaker, Budget, Clock, Sleep
+from housecount.platforms.http.errors import ExpansionFailed, ServerFailed
+from housecount.platforms.http.profile import Profile
+
+__all__ = ["Answer", "Client", "Limits", "Profile"]
+
+T = TypeVar("T")
+
+#: What is waited at most because a platform asks for it, and after a 429 that names no time.
+LONGEST_WAIT = 3600.0
+DEFAULT_WAIT = 60.0
+
+#: The log lines of these tell addresses and headers, and headers tell keys.
+_TALKATIVE = ("httpx2", "httpcore2")
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """`size` in bytes of a body, unpacked; `attempts` per call; times in seconds.
+
+    `patience`: what one call waits for a limit to pass. `total`: the longest one answer may take as a whole.
+    `backoff`, `longest_backoff`: between attempts, a random time up to backoff * 2^n is waited.
+    """
+
+    size: int = 32 * 1024 * 1024
+    attempts: int = 4
+    connect: float = 10.0
+    pool: float = 60.0
+    total: float = 90.0
+    patience: float = 90.0
+    backoff: float = 1.0
+    longest_backoff: float = 30.0
+
+
+USUAL = Limits()
+
+
+class Answer(Generic[T]):
+    """A good answer: its status, what its body says, and the platform's own time if it was told."""
+
+    __slots__ = ("date", "status", "value")
+
+    def __init__(self, status: int, value: T, date: datetime | None) -> None:
+        self.status = status
+        self.value = value
+        self.date = date
+
+    def __repr__(self) -> str:
+        return f"Answer({self.status})"
+
+
+class Client:
+    """Reads one platform with one credential. Use it as an async context manager, or call `aclose`.
+
+    `requests` counts what was really sent, retries included.
+    """
+
+    def __init__(
+        self,
+        profile: Profile,
+        budget: Budget,
+        breaker: Breaker,
+        *,
+        limits: Limits = USUAL,
+        clock: Clock = time.monotonic,
+        sleep: Sleep = asyncio.sleep,
+        transport: httpx2.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.profile = profile
+        self.requests = 0
+        self._budget = budget
+        self._breaker = breaker
+        self._limits = limits
+        self._clock = clock
+        self._sleep = sleep
+        self._slots = asyncio.Semaphore(profile.concurrency)
+        self._answered = False
+        for name in _TALKATIVE:
+            logging.getLogger(name).setLevel(logging.WARNING)
+        self._http = httpx2.AsyncClient(
+            headers={
+                profile.header_name: profile.header_value,
+                "Accept": "application/json",
+                "User-Agent": "housecount",
+            },
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+            follow_redirects=False,
+            trust_env=False,
+            limits=httpx2.Limits(
+                max_connections=profile.concurrency, max_keepalive_connections=profile.concurrency
+            ),
+            transport=transport,
+        )
+
+    def __repr__(self) -> str:
+        return f"Client({self.profile.platform!r}, {self.profile.base_url!r}, requests={self.requests})"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        await self._http.aclose()
+
+    async def get(
+        self, path: str, decoder: msgspec.json.Decoder[T], params: Mapping[str, str] | None = None
+    ) -> Answer[T]:
+        """The answer to a GET of `path` (with its leading slash), its body read by `decoder`.
+
+        Empty `params` are left out. Raises a `PlatformError` of the kind that says who has to act; messages name
+        the path, never parameters, headers or bodies.
+        """
+        await self._breaker.before()
+        query = {name: value for name, value in (params or {}).items() if value}
+        deadline = self._clock() + self._limits.patience + self._limits.total
+        retrying = AsyncRetrying(
+            sleep=self._sleep,
+            stop=lambda state: state.attempt_number >= self._limits.attempts or self._clock() >= deadline,
+            wait=self._wait,
+            retry=retry_if_exception(self._worth_repeating),
+            reraise=True,
+        )
+        try:
+            answer: Answer[T] = await retrying(self._attempt, path, query, decoder)
+        except PlatformError as error:
+            # A limit says nothing about health, and may be our own: nobody asked the platform.
+            if not isinstance(error, RateLimited):
+                await self._breaker.failed(error)
+            raise
+        await self._breaker.succeeded()
+        return answer
+
+    def _worth_repeating(self, error: BaseException) -> bool:
+        if isinstance(error, RateLimited):
+            return error.after <= self._limits.patience
+        if isinstance(error, ServerFailed) and error.after is not None:
+            return error.after <= self._limits.patience
+        return isinstance(error, Transient) and not isinstance(error, CircuitOpen | ExpansionFailed)
+
+    def _wait(self, state: RetryCallState) -> float:
+        """Full jitter, on top of what the platform asks for: callers that failed together do not return together."""
+        error = state.outcome.exception() if state.outcome else None
+        asked = error.after if isinstance(error, RateLimited | ServerFailed) and error.after else 0.0
+        ceiling = min(self._limits.longest_backoff, self._limits.backoff * 2.0 ** (state.attempt_number - 1))
+        return asked + random.uniform(0.0, ceiling)  # noqa: S311
+
+    async def _attempt(
+        self, path: str, query: Mapping[str, str], decoder: msgspec.json.Decoder[T]
+    ) -> Answer[T]:
+        async with self._slots:
+            await self._budget.acquire()
+            self.requests += 1
+            status, headers, body = await self._exchange(path, query)
+        self._answered = True
+        reading = self.profile.read_budget(headers)
+        if reading is not None:
+            await self._budget.report(reading)
+        if not 200 <= status < 300:
+            error = self.profile.classify(status, headers, body) if is_json(body) else None
+            error = error or usual_error(self.profile.label, path, status, headers, body)
+            if isinstance(error, RateLimited):
+                await self._budget.hold(error.after)
+            raise error
+        return Answer(status, self._read(path, body, decoder), http_date(headers.get("date", "")))
+
+    async def _exchange(self, path: str, query: Mapping[str, str]) -> tuple[int, Mapping[str, str], bytes]:
+        label, limits = self.profile.label, self._limits
+        read = self.profile.timeout if self._answered else self.profile.first_timeout
+        timeout = httpx2.Timeout(connect=limits.connect, read=read, write=read, pool=limits.pool)
+        body = bytearray()
+        try:
+            async with (
+                asyncio.timeout(limits.total),
+                self._http.stream(
+                    "GET", self.profile.base_url + path, params=query, timeout=timeout
+                ) as response,
+            ):
+                async for chunk in response.aiter_bytes():
+                    body += chunk
+                    if len(body) > limits.size:
+                        raise ContractChanged(
+                            f"{label} sent more than {limits.size // 1024**2} MiB in one answer ({path})."
+                        )
+                return response.status_code, response.headers, bytes(body)
+        # What these say may quote headers and addresses, so none of it is repeated and no cause is kept.
+        except (httpx2.TimeoutException, TimeoutError):
+            raise Transient(f"{label} did not answer in time ({path}). It will be asked again.") from None
+        except (httpx2.UnsupportedProtocol, httpx2.InvalidURL, httpx2.LocalProtocolError, UnicodeError):
+            raise ConfigError(
+                f"The address or the key set for {label} cannot be used. Reconnect the account."
+            ) from None
+        except httpx2.ConnectError:
+            raise Transient(f"{label} cannot be reached. It will be tried again.") from None
+        except httpx2.HTTPError:
+            raise Transient(
+                f"The connection to {label} broke off ({path}). It will be asked again."
+            ) from None
+
+    def _read(self, path: str, body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
+        if b"\\u0000" in body:
+            # PostgreSQL keeps no NUL, and no text of a platform needs one.
+            body = body.replace(b"\\u0000", b"\\ufffd")
+        try:
+            return decoder.decode(body)
+        except msgspec.ValidationError as error:
+            raise ContractChanged(
+                f"{self.profile.label} answered in a shape we do not know ({path}: {shape(error)})."
+            ) from None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            raise Transient(
+                f"{self.profile.label} sent a page or a broken answer where data was due ({path}). "
+                "It will be asked again."
+            ) from None
+
+
+def shape(error: msgspec.ValidationError) -> str:
+    """What is wrong with a record, without its content: msgspec names types and the path, except for values of
+    an enumeration or a constraint."""
+    text = str(error)
+    return text if text.startswith(("Expected `", "Object missing")) else "a value cannot be read"
+
+
+def is_json(body: bytes) -> bool:
+    """Whether `body` is a JSON object: what a platform itself answers. The edge before it answers in HTML."""
+    try:
+        return isinstance(msgspec.json.decode(body), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def usual_error(label: str, path: str, status: int, headers: Mapping[str, str], body: bytes) -> PlatformError:
+    """What a status means where the platform has no rule of its own."""
+    if status == 429:
+        after = retry_after(headers)
+        return RateLimited(
+            f"{label} asks us to slow down; it will be asked again.", DEFAULT_WAIT if after is None else after
+        )
+    if status == 401:
+        return ConfigError(f"{label} does not accept the key any more. Reconnect the account.")
+    if 300 <= status < 400:
+        return ContractChanged(f"{label} sent us to another address ({path}). It was not followed.")
+    if status >= 500 or status == 408:
+        return ServerFailed(
+            f"{label} failed ({status} for {path}). It will be asked again.", status, retry_after(headers)
+        )
+    if not is_json(body):
+        return ServerFailed(f"Something before {label} answered in its place ({status} for {path}).", status)
+    if status == 403:
+        return ConfigError(
+            f"{label} does not let this key read {path}. Ask for the right, or reconnect the account."
+        )
+    if status in (404, 410):
+        return Gone(f"{label} has no {path} (any more).")
+    return ContractChanged(
+        f"{label} refused our question ({status} for {path}). The makers of Housecount should know."
+    )
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """The seconds of a Retry-After header, given as seconds or as an HTTP date; capped; None where there is none."""
+    value = headers.get("retry-after", "").strip()
+    if value.isascii() and value.isdigit():
+        return float(min(int(value[:12]), LONGEST_WAIT))
+    then = http_date(value)
+    if then is None:
+        return None
+    now = http_date(headers.get("date", "")) or datetime.now(UTC)
+    return min(max(0.0, (then - now).total_seconds()), LONGEST_WAIT)
+
+
+def http_date(value: str) -> datetime | None:
+    """An HTTP date in UTC; None for what is none."""
+    try:
+        return parsedate_to_datetime(value).replace(tzinfo=UTC) if value else None
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
