@@ -1,0 +1,3 @@
+from housecount_sandbox.cli import main
+
+main()

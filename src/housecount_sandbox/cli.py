@@ -1,0 +1,107 @@
+"""`housecount-sandbox serve`: both platforms on loopback until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import signal
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from housecount_sandbox.sandbox import Sandbox
+from housecount_sandbox.world import World
+
+
+@click.group()
+def main() -> None:
+    """Stand-ins for Eventbrite and Humanitix: a promoter's season, and faults on demand."""
+
+
+@main.command()
+@click.option("--season", type=click.Choice(["full", "small", "blank"]), default="full", show_default=True)
+@click.option("--seed", type=int, default=1, show_default=True, help="Same seed and day: same season.")
+@click.option(
+    "--orders", type=click.IntRange(100), default=25_000, show_default=True, help="Size of --season full."
+)
+@click.option(
+    "--today", type=click.DateTime(["%Y-%m-%d"]), help="Build the season around this day (UTC noon)."
+)
+@click.option("--eventbrite-port", type=click.IntRange(0, 65_535), default=0, help="0 takes a free one.")
+@click.option("--humanitix-port", type=click.IntRange(0, 65_535), default=0, help="0 takes a free one.")
+@click.option(
+    "--trickle", type=click.FloatRange(0), default=0.0, metavar="PER_MINUTE", help="Sales while it runs."
+)
+@click.option(
+    "--eventbrite-limit", type=click.IntRange(0), default=2_000, show_default=True, help="Calls an hour."
+)
+@click.option(
+    "--humanitix-limit", type=click.IntRange(0), default=200, show_default=True, help="Calls a minute."
+)
+@click.option(
+    "--cold-start", type=click.FloatRange(0), default=0.0, help="Seconds Humanitix's first call takes."
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON line when ready.")
+def serve(
+    season: str,
+    seed: int,
+    orders: int,
+    today: datetime | None,
+    eventbrite_port: int,
+    humanitix_port: int,
+    trickle: float,
+    eventbrite_limit: int,
+    humanitix_limit: int,
+    cold_start: float,
+    as_json: bool,
+) -> None:
+    """Serve both platforms on 127.0.0.1 until SIGTERM or Ctrl-C."""
+    day = today.replace(hour=12, tzinfo=UTC) if today is not None else None
+    if season == "full":
+        world = World.full(seed=seed, today=day, orders=orders)
+    elif season == "small":
+        world = World.small(seed=seed, today=day)
+    else:
+        world = World.blank(seed=seed)
+    world.limits.eventbrite_per_hour = eventbrite_limit
+    world.limits.humanitix_per_minute = humanitix_limit
+    world.limits.humanitix_cold_seconds = cold_start
+    sandbox = Sandbox(world, trickle=trickle, eventbrite_port=eventbrite_port, humanitix_port=humanitix_port)
+    try:
+        asyncio.run(_serve(sandbox, as_json or not sys.stdout.isatty()))
+    except OSError as error:
+        raise click.ClickException(f"cannot listen: {error.strerror or error}") from None
+    except KeyboardInterrupt:
+        pass
+
+
+async def _serve(sandbox: Sandbox, as_json: bool) -> None:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with contextlib.suppress(NotImplementedError):
+            loop.add_signal_handler(number, stopped.set)
+    try:
+        await sandbox.start()
+        document = sandbox.document()
+        click.echo(json.dumps(document, ensure_ascii=False) if as_json else _readable(document))
+        sys.stdout.flush()
+        await stopped.wait()
+    finally:
+        await sandbox.stop()
+
+
+def _readable(document: dict[str, Any]) -> str:
+    lines = ["The sandbox is open. Its credentials are invented and work nowhere else.", ""]
+    for platform, entry in document.items():
+        lines.append(f"{platform:<11}{entry['url']}")
+        for account in entry["accounts"]:
+            secret = account.get("token") or account["key"]
+            lines.append(f"    {account['name']}: {secret}")
+            if "regions" in account:
+                lines.append(f"    regions: {', '.join(account['regions'])}")
+    lines += ["", "Truth and faults: /_sandbox/truth and /_sandbox/faults on either port. Ctrl-C stops it."]
+    return "\n".join(lines)

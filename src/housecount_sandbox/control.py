@@ -1,0 +1,76 @@
+"""The control API of a running sandbox, below `/_sandbox/` on either server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from housecount_sandbox.exchange import Answer, json_answer
+from housecount_sandbox.faults import BadFault
+from housecount_sandbox.happenings import BadHappening, do
+
+if TYPE_CHECKING:
+    from housecount_sandbox.server import PlatformServer
+
+
+def respond(server: PlatformServer, method: str, path: str, query: dict[str, str], body: bytes) -> Answer:
+    """Answer one control request; errors say what was wrong as `{"error": ...}`."""
+    what = path.removeprefix("/_sandbox/").strip("/")
+    try:
+        sent = msgspec.json.decode(body) if body else None
+        return json_answer(_respond(server, method, what, query, sent))
+    except (BadFault, BadHappening, msgspec.DecodeError, ValueError) as error:
+        return json_answer({"error": str(error)}, 400)
+    except LookupError:
+        return json_answer({"error": f"no {method} /_sandbox/{what}"}, 404)
+
+
+def _respond(server: PlatformServer, method: str, what: str, query: dict[str, str], sent: Any) -> Any:
+    world = server.world
+    match (method, what):
+        case ("GET", "truth"):
+            first, reads = query.get("first_read"), query.get("reads")
+            return world.truth_document(
+                first_read=int(first) if first else None,
+                reads=[int(each) for each in reads.split(",")] if reads else None,
+            )
+        case ("GET", "faults"):
+            return [fault.as_dict() for fault in server.faults.active]
+        case ("POST", "faults"):
+            if not isinstance(sent, list):
+                raise BadFault("send a list of faults; an empty one clears them")
+            server.faults.set(sent)
+            return [fault.as_dict() for fault in server.faults.active]
+        case ("GET", "requests"):
+            return {
+                "platform": server.name,
+                "total": server.requests.total(),
+                "paths": dict(server.requests),
+                "statuses": {str(status): count for status, count in server.statuses.items()},
+            }
+        case ("DELETE", "requests"):
+            server.requests.clear()
+            server.statuses.clear()
+            return {}
+        case ("GET", "clock"):
+            return {"now": world.stage.clock(), "revision": world.revision}
+        case ("POST", "happenings"):
+            items = sent if isinstance(sent, list) else [sent]
+            return [do(world, item) for item in items]
+        case ("POST", "advance"):
+            count = sent.get("happenings", 1) if isinstance(sent, dict) else 1
+            return world.trickle.advance(int(count))
+        case ("GET", "trickle"):
+            return {"per_minute": world.trickle.per_minute}
+        case ("POST", "trickle"):
+            world.trickle.per_minute = float(sent["per_minute"])
+            return {"per_minute": world.trickle.per_minute}
+        case ("GET", "deliveries"):
+            return [delivery.as_dict() for delivery in server.hooks.log]
+        case ("POST", "ping"):
+            server.hooks.ping(str(sent["webhook"]))
+            return {}
+        case ("GET", "credentials"):
+            return world.credentials()
+    raise LookupError

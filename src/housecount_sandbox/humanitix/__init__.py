@@ -1,0 +1,1 @@
+"""The stand-in for Humanitix's public API v1."""

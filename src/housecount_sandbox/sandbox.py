@@ -1,0 +1,162 @@
+"""Both servers, running: in a thread of their own for tests, or in the caller's loop for the command."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import TYPE_CHECKING, Any, Self
+
+from aiohttp import web
+
+from housecount_sandbox.eventbrite.hooks import Hooks
+from housecount_sandbox.faults import Faults
+from housecount_sandbox.server import PlatformServer
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Coroutine
+    from types import TracebackType
+
+    from housecount_sandbox.world import World
+
+HOST = "127.0.0.1"
+
+
+class Sandbox:
+    """`with Sandbox(world) as sandbox:` serves both platforms on loopback until the block ends.
+
+    Ports: 0 takes a free one. `trickle` is how many happenings a minute the world makes by itself.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        faults: Faults | None = None,
+        trickle: float = 0.0,
+        eventbrite_port: int = 0,
+        humanitix_port: int = 0,
+    ) -> None:
+        self.world = world
+        self.faults = faults or Faults(world.stage.seed)
+        self.hooks = Hooks(world)
+        world.trickle.per_minute = trickle
+        self.servers = {
+            name: PlatformServer(name, world, self.faults, self.hooks) for name in ("eventbrite", "humanitix")
+        }
+        self._ports = {"eventbrite": eventbrite_port, "humanitix": humanitix_port}
+        self._runners: dict[str, web.ServerRunner] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def eventbrite_url(self) -> str:
+        """The base URL with the version, without a trailing slash."""
+        return f"http://{HOST}:{self._ports['eventbrite']}/v3"
+
+    @property
+    def humanitix_url(self) -> str:
+        """The base URL with the version, without a trailing slash."""
+        return f"http://{HOST}:{self._ports['humanitix']}/v1"
+
+    def requests(self, platform: str) -> Counter[str]:
+        """How often each path of the platform was asked for."""
+        return self.servers[platform].requests
+
+    def document(self) -> dict[str, Any]:
+        """Where everything is and how to get in: what the command prints when it is ready."""
+        accounts = self.world.credentials()
+        return {
+            "eventbrite": {"url": self.eventbrite_url, "accounts": accounts["eventbrite"]},
+            "humanitix": {"url": self.humanitix_url, "accounts": accounts["humanitix"]},
+        }
+
+    async def start(self) -> None:
+        """Begin to serve in the running loop. OSError when a port is taken."""
+        self._loop = asyncio.get_running_loop()
+        for name, server in self.servers.items():
+            runner = web.ServerRunner(web.Server(server.handle, access_log=None), shutdown_timeout=0.1)
+            await runner.setup()
+            self._runners[name] = runner
+            await self._listen(name)
+        await self.hooks.start()
+        self.faults.watchers.append(self._faults_changed)
+        self._tasks.append(asyncio.create_task(self.world.trickle.run()))
+
+    async def stop(self) -> None:
+        """Close every connection and free the ports."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+        await self.hooks.stop()
+        if self._faults_changed in self.faults.watchers:
+            self.faults.watchers.remove(self._faults_changed)
+        for runner in self._runners.values():
+            await runner.cleanup()
+
+    async def _listen(self, name: str) -> None:
+        site = web.TCPSite(self._runners[name], HOST, self._ports[name])
+        await site.start()
+        self._ports[name] = self._runners[name].addresses[0][1]
+
+    def _faults_changed(self) -> None:
+        """Close or open the doors of a platform that takes no connections; done when this returns, except
+        in the servers' own loop, where it follows at once."""
+        assert self._loop is not None
+        if threading.current_thread() is self._thread or self._thread is None:
+            self._tasks.append(self._loop.create_task(self._doors()))
+        else:
+            self._call(self._doors())
+
+    async def _doors(self) -> None:
+        for name, runner in self._runners.items():
+            refusing = self.faults.refusing(name)
+            if refusing:
+                for site in list(runner.sites):
+                    await site.stop()
+            elif not runner.sites:
+                await self._listen(name)
+
+    def __enter__(self) -> Self:
+        started = threading.Event()
+        failure: list[BaseException] = []
+
+        def serve() -> None:
+            loop = asyncio.new_event_loop()
+            asyncio.set_event_loop(loop)
+            try:
+                loop.run_until_complete(self.start())
+            except OSError as error:
+                failure.append(error)
+                loop.run_until_complete(self.stop())
+                started.set()
+                loop.close()
+                return
+            started.set()
+            loop.run_forever()
+            loop.close()
+
+        self._thread = threading.Thread(target=serve, name="housecount-sandbox", daemon=True)
+        self._thread.start()
+        started.wait()
+        if failure:
+            raise failure[0]
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._call(self.stop())
+        assert self._loop is not None
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        if self._thread is not None:
+            self._thread.join()
+
+    def _call(self, work: Coroutine[Any, Any, None]) -> None:
+        assert self._loop is not None
+        asyncio.run_coroutine_threadsafe(work, self._loop).result()

@@ -1,0 +1,159 @@
+"""Time that moves: invented buyers buy, and now and then somebody gives back, on the shows to come."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from housecount_sandbox.eventbrite.model import Event as EventbriteEvent
+    from housecount_sandbox.eventbrite.model import TicketClass
+    from housecount_sandbox.humanitix.model import Event as HumanitixEvent
+    from housecount_sandbox.humanitix.model import EventDate
+    from housecount_sandbox.world import World
+
+_SIZES = (1, 1, 2, 2, 2, 2, 2, 3, 4, 4)
+
+
+def _for_sale(event: EventbriteEvent) -> list[TicketClass]:
+    """What a buyer is offered: admissions with seats left."""
+    return [
+        each
+        for each in event.ticket_classes
+        if each.category == "admission"
+        and not each.hidden
+        and (each.capacity is None or each.sold < each.capacity)
+    ]
+
+
+class Trickle:
+    """Happenings by the dice of the world's seed. `per_minute` is the rate `run` keeps; 0 pauses it."""
+
+    def __init__(self, world: World, per_minute: float = 0.0) -> None:
+        self.world = world
+        self.per_minute = per_minute
+        self._random = Random(f"trickle {world.stage.seed}")
+
+    async def run(self) -> None:
+        """Let things happen at the rate, with the irregular pauses of real buyers, until cancelled."""
+        while True:
+            if self.per_minute <= 0:
+                await asyncio.sleep(0.2)
+                continue
+            await asyncio.sleep(min(self._random.expovariate(self.per_minute / 60), 30.0))
+            if self.per_minute > 0:
+                self.advance(1)
+
+    def advance(self, happenings: int) -> list[dict[str, Any]]:
+        """So many happenings at once, now; each says what it was: `{"do", "platform", "order"}`."""
+        with self.world.stage.lock:
+            return [self._happen() for _ in range(happenings)]
+
+    def arrive(self, platform: str, path: str, orders: int) -> None:
+        """New orders on the listing that `path` names (or on any): what shifts a walk that is under way."""
+        random = self._random
+        with self.world.stage.lock:
+            for _ in range(orders):
+                if platform == "eventbrite":
+                    found = re.search(r"/events/(\d+)/", path)
+                    event = self.world.eventbrite.events.get(found[1]) if found else None
+                    self._buy_eventbrite(event or random.choice(self._eventbrite_on_sale()))
+                else:
+                    hit = re.search(r"/events/([0-9a-f]{24})/", path)
+                    listing = self.world.humanitix.events.get(hit[1]) if hit else None
+                    if listing is not None:
+                        self._buy_humanitix(listing, random.choice(listing.dates))
+
+    def _eventbrite_on_sale(self) -> list[EventbriteEvent]:
+        now = self.world.stage.now()
+        return [
+            event
+            for event in self.world.eventbrite.events.values()
+            if event.children is None and event.state == "live" and event.start > now and _for_sale(event)
+        ]
+
+    def _humanitix_on_sale(self) -> list[tuple[HumanitixEvent, EventDate]]:
+        now = self.world.stage.now()
+        return [
+            (event, date)
+            for event in self.world.humanitix.events.values()
+            if event.published and not event.suspend_sales and event.ticket_types
+            for date in event.dates
+            if date.start > now and not (date.deleted or date.disabled)
+        ]
+
+    def _happen(self) -> dict[str, Any]:
+        on_eventbrite, on_humanitix = self._eventbrite_on_sale(), self._humanitix_on_sale()
+        if not on_eventbrite and not on_humanitix:
+            return {"do": "nothing"}
+        random = self._random
+        pick = random.randrange(len(on_eventbrite) + len(on_humanitix))
+        # Sooner shows sell faster: the better of two draws.
+        if pick < len(on_eventbrite):
+            events = sorted(random.choices(on_eventbrite, k=2), key=lambda event: event.start)
+            return {"platform": "eventbrite", **self._happen_eventbrite(events[0])}
+        listings = sorted(random.choices(on_humanitix, k=2), key=lambda listing: listing[1].start)
+        return {"platform": "humanitix", **self._happen_humanitix(*listings[0])}
+
+    def _happen_eventbrite(self, event: EventbriteEvent) -> dict[str, Any]:
+        shop, random = self.world.eventbrite, self._random
+        roll = random.random()
+        if roll < 0.14 and event.orders:
+            order = random.choice(event.orders)
+            valid = [one for one in order.attendees if one.valid and one.ticket_class.category == "admission"]
+            paid = [one for one in valid if one.costs.base > 300]
+            if order.status == "placed" and valid:
+                if roll < 0.05:
+                    shop.refund(order, valid)
+                    return {"do": "refund", "order": order.id}
+                if roll < 0.08 and paid:
+                    shop.refund_part(order, paid[0].costs.base // 4, paid[0])
+                    return {"do": "refund_part", "order": order.id}
+                if roll < 0.11:
+                    shop.cancel(order, valid[:1])
+                    return {"do": "cancel", "order": order.id}
+        if roll > 0.97:
+            made = shop.buy(event, [(event.ticket_classes[0], 2)], guest=True)
+            return {"do": "comp", "order": made.id}
+        return {"do": "buy", "order": self._buy_eventbrite(event)}
+
+    def _buy_eventbrite(self, event: EventbriteEvent) -> str:
+        admissions = [
+            each for each in event.ticket_classes if each.category == "admission" and not each.hidden
+        ]
+        ticket = self._random.choice(admissions)
+        return self.world.eventbrite.buy(event, [(ticket, self._random.choice(_SIZES))]).id
+
+    def _happen_humanitix(self, event: HumanitixEvent, date: EventDate) -> dict[str, Any]:
+        shop, random = self.world.humanitix, self._random
+        roll = random.random()
+        orders = [order for order in event.orders if order.date is date] if roll < 0.14 else []
+        if orders:
+            order = random.choice(orders)
+            plain = not any(each.ticket_type.is_donation for each in order.tickets)
+            valid = [each for each in order.tickets if each.valid and each.refund == 0]
+            if plain and valid and order.refunds == 0:
+                if roll < 0.05:
+                    shop.refund(order, valid)
+                    return {"do": "refund", "order": order.id}
+                if roll < 0.08 and valid[0].paid > 300:
+                    shop.refund(order, valid[:1], amount=valid[0].paid // 4, void=False)
+                    return {"do": "refund_part", "order": order.id}
+                if roll < 0.11:
+                    shop.cancel(order, valid[:1])
+                    return {"do": "cancel", "order": order.id}
+        if roll > 0.97:
+            types = [each for each in event.ticket_types if not each.is_donation]
+            lines = [(types[0], 2)]
+            made = shop.buy(event, date, lines, prices=[0], payment_type="complimentary")
+            return {"do": "comp", "order": made.id}
+        return {"do": "buy", "order": self._buy_humanitix(event, date)}
+
+    def _buy_humanitix(self, event: HumanitixEvent, date: EventDate) -> str:
+        types = [
+            each for each in event.ticket_types if not (each.is_donation or each.disabled or each.deleted)
+        ]
+        size = self._random.choice(_SIZES)
+        return self.world.humanitix.buy(event, date, [(self._random.choice(types), size)]).id
