@@ -1,0 +1,1 @@
+"""Venues, shows, accounts, listings, orders, tickets, the sales ledger and its totals."""

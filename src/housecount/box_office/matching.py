@@ -1,0 +1,194 @@
+"""Which show a listing belongs to: proposed by `core.matching`, decided by a person where it is doubtful.
+
+A sure match is linked. A doubtful listing gets a show of its own, so that its sales are counted, and
+suggestions that wait for a person. Linking, unlinking and merging move listings; figures stay with the
+listing, so nothing is lost. The caller owns the transaction and the identity.
+"""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from uuid import UUID
+
+from housecount.box_office.errors import NotFound, NotPossible
+from housecount.box_office.models import Listing, Show, Suggestion, Venue
+from housecount.core import matching
+from housecount.core.matching import Match, Subject, Verdict
+
+#: Listings further apart than this are never the same show, whatever the time zones.
+_WINDOW = timedelta(hours=30)
+
+
+def place_listing(listing: Listing) -> None:
+    """Saves a new listing under the show it surely belongs to, or under a new show of its own with suggestions."""
+    candidates = [(show.id, _show_subject(show)) for show in _candidates(listing)]
+    choice = matching.choose(_subject(listing), candidates)
+    if choice.verdict is Verdict.SURE:
+        best = choice.suggestions[0]
+        listing.show_id = best.key
+        listing.reasons = _reasons(best.match)
+    else:
+        listing.show = _new_show(listing)
+        listing.reasons = []
+    listing.linked_by = "machine"
+    listing.save(force_insert=True)
+    if choice.verdict is Verdict.DOUBTFUL:
+        Suggestion.objects.bulk_create(
+            Suggestion(
+                organisation_id=listing.organisation_id,
+                listing=listing,
+                show_id=ranked.key,
+                score=ranked.match.score,
+                reasons=_reasons(ranked.match),
+            )
+            for ranked in choice.suggestions
+        )
+
+
+def follow_listing(listing: Listing) -> None:
+    """After the platform changed a listing: its show follows when it has no other, and a link that a machine made
+    and that no longer holds is undone. What a person linked stays."""
+    show = listing.show
+    others = Listing.objects.filter(organisation_id=listing.organisation_id, show=show).exclude(pk=listing.pk)
+    if not others.exists():
+        if listing.linked_by == "machine":
+            _describe(show, listing)
+            show.save(update_fields=["title", "venue", "starts_at", "currency", "cancelled"])
+        return
+    if (
+        listing.linked_by == "machine"
+        and matching.score(_subject(listing), _subject(others[0])).verdict is Verdict.NO
+    ):
+        unlink(listing, by="machine")
+
+
+def link(listing: Listing, show: Show) -> None:
+    """A person says that the listing belongs to the show. A show left without listings is merged into it.
+
+    Raises `NotPossible` when their currencies differ: one show is counted in one currency.
+    """
+    if listing.show_id == show.id:
+        _settle_suggestions(listing)
+        return
+    if listing.currency != show.currency:
+        raise NotPossible(
+            f"“{listing.title}” is sold in {listing.currency} and the show is counted in {show.currency}: "
+            "they cannot be one show."
+        )
+    left = listing.show
+    listing.show = show
+    listing.linked_by = "person"
+    listing.save(update_fields=["show", "linked_by"])
+    _settle_suggestions(listing)
+    if not left.listing_set.exists():
+        left.merged_into = show
+        left.save(update_fields=["merged_into"])
+
+
+def unlink(listing: Listing, by: str = "person") -> Show:
+    """Gives the listing a show of its own again and returns it."""
+    if not Listing.objects.filter(show_id=listing.show_id).exclude(pk=listing.pk).exists():
+        return listing.show
+    listing.show = _new_show(listing)
+    listing.linked_by = by
+    listing.reasons = []
+    listing.save(update_fields=["show", "linked_by", "reasons"])
+    return listing.show
+
+
+def merge(source: Show, target: Show) -> None:
+    """Moves every listing of `source` to `target`. Raises `NotPossible` when their currencies differ."""
+    if source.id == target.id:
+        return
+    for listing in source.listing_set.select_related("show"):
+        link(listing, target)
+
+
+def decline(suggestion: Suggestion) -> None:
+    """A person says that a suggested show is not it."""
+    suggestion.declined = True
+    suggestion.save(update_fields=["declined"])
+
+
+def find_show(organisation_id: UUID, show_id: UUID) -> Show:
+    """The show, or the one that it was merged into. Raises `NotFound`."""
+    show = (
+        Show.objects.filter(organisation_id=organisation_id, pk=show_id).select_related("merged_into").first()
+    )
+    if show is None:
+        raise NotFound("There is no such show.")
+    return find_show(organisation_id, show.merged_into_id) if show.merged_into_id else show
+
+
+def find_listing(organisation_id: UUID, listing_id: UUID) -> Listing:
+    """The listing with its show. Raises `NotFound`."""
+    listing = (
+        Listing.objects.filter(organisation_id=organisation_id, pk=listing_id).select_related("show").first()
+    )
+    if listing is None:
+        raise NotFound("There is no such listing.")
+    return listing
+
+
+def _settle_suggestions(listing: Listing) -> None:
+    Suggestion.objects.filter(organisation_id=listing.organisation_id, listing=listing).delete()
+
+
+def _candidates(listing: Listing) -> Iterable[Show]:
+    """Shows near in time, in the listing's currency, without a listing of the same account's same event."""
+    return (
+        Show.objects.filter(
+            organisation_id=listing.organisation_id,
+            merged_into=None,
+            currency=listing.currency,
+            starts_at__range=(listing.starts_at - _WINDOW, listing.starts_at + _WINDOW),
+        )
+        .exclude(listing__account_id=listing.account_id, listing__event_id=listing.event_id)
+        .select_related("venue")
+        .distinct()
+    )
+
+
+def _subject(listing: Listing) -> Subject:
+    return Subject(
+        title=listing.title,
+        venue_name=listing.venue_name,
+        venue_city=listing.venue_city,
+        starts_at=listing.starts_at,
+        timezone=listing.timezone,
+    )
+
+
+def _show_subject(show: Show) -> Subject:
+    venue = show.venue
+    return Subject(
+        title=show.title,
+        venue_name=venue.name,
+        venue_city=venue.city,
+        starts_at=show.starts_at,
+        timezone=venue.timezone,
+    )
+
+
+def _reasons(match: Match) -> list[dict[str, object]]:
+    return [reason._asdict() for reason in match.reasons]
+
+
+def _new_show(listing: Listing) -> Show:
+    show = Show(organisation_id=listing.organisation_id)
+    _describe(show, listing)
+    show.save(force_insert=True)
+    return show
+
+
+def _describe(show: Show, listing: Listing) -> None:
+    show.venue, _ = Venue.objects.get_or_create(
+        organisation_id=listing.organisation_id,
+        name=listing.venue_name,
+        city=listing.venue_city,
+        timezone=listing.timezone,
+        defaults={"country": listing.venue_country},
+    )
+    show.title = listing.title
+    show.starts_at = listing.starts_at
+    show.currency = listing.currency
+    show.cancelled = listing.cancelled

@@ -1,0 +1,269 @@
+"""Reading the box office for pages: lists of shows, and what stands behind a figure.
+
+The caller sets the identity; every query names its organisation too. Money is in minor units of the row's
+currency; times are aware. Sums are sums of the ledger: what an order counts is decided in `core.counting` alone.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from datetime import date, datetime, timedelta
+from typing import NamedTuple
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.db.models import BooleanField, Count, ExpressionWrapper, Q, QuerySet, Sum
+from django.db.models.functions import Coalesce, TruncDate
+
+from housecount.box_office import bulk
+from housecount.box_office.models import Listing, SalesEntry, SetAside, Show, Suggestion, TicketType
+from housecount.core.counting import Category, Figures
+
+#: How far from a show another is offered to be merged with it.
+NEAR = timedelta(days=3)
+_MOST_NEAR = 40
+#: What the ledger can be asked for: every figure, and net.
+FIGURES = (*Figures._fields, "net")
+
+
+class ShowFilter(NamedTuple):
+    """Which shows to list: all words of `text` in title, venue or city; `since` <= start < `until`."""
+
+    text: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+class SectionTotal(NamedTuple):
+    """What the shows of one currency sold together, before or after the cut between past and upcoming."""
+
+    upcoming: bool
+    currency: str
+    shows: int
+    sold: int
+    comps: int
+    gross: int
+    net: int
+
+
+class DayCount(NamedTuple):
+    """What one listing's ledger says of one day, in the zone that was asked for: changes, not sums."""
+
+    listing_id: UUID
+    day: date
+    sold: int
+    comps: int
+
+
+class TypeCount(NamedTuple):
+    """A ticket type of a listing with what it sold; `price` and `quantity` None where the platform is silent."""
+
+    name: str
+    category: str
+    price: int | None
+    quantity: int | None
+    absorbs_fees: bool
+    deleted: bool
+    sold: int
+    comps: int
+    cancelled: int
+
+
+class Waiting(NamedTuple):
+    """A listing in doubt with the shows it may belong to, the likeliest first."""
+
+    listing: Listing
+    suggestions: list[Suggestion]
+
+
+def matching_shows(organisation_id: UUID, wanted: ShowFilter) -> QuerySet[Show]:
+    """Shows that `wanted` lets through, in no order; those merged into others are left out."""
+    shows = Show.objects.filter(organisation_id=organisation_id, merged_into=None)
+    for word in wanted.text.split():
+        shows = shows.filter(
+            Q(title__icontains=word) | Q(venue__name__icontains=word) | Q(venue__city__icontains=word)
+        )
+    if wanted.since is not None:
+        shows = shows.filter(starts_at__gte=wanted.since)
+    if wanted.until is not None:
+        shows = shows.filter(starts_at__lt=wanted.until)
+    return shows
+
+
+def show_ids(
+    organisation_id: UUID, wanted: ShowFilter, *, newest_first: bool, limit: int, offset: int = 0
+) -> list[UUID]:
+    """Ids of a stretch of the shows that `wanted` lets through, by their start."""
+    order = ("-starts_at", "title", "id") if newest_first else ("starts_at", "title", "id")
+    shows = matching_shows(organisation_id, wanted).order_by(*order)
+    return list(shows.values_list("id", flat=True)[offset : offset + limit])
+
+
+def section_totals(organisation_id: UUID, wanted: ShowFilter, cut: datetime) -> list[SectionTotal]:
+    """Sums over all shows that `wanted` lets through, by side of `cut` and by currency."""
+    there = Q(listing__gone_at=None)
+
+    def added(name: str) -> Coalesce:
+        return Coalesce(Sum(f"listing__listingtotal__{name}", filter=there), 0)
+
+    rows = (
+        matching_shows(organisation_id, wanted)
+        .annotate(upcoming=ExpressionWrapper(Q(starts_at__gte=cut), output_field=BooleanField()))
+        .values("upcoming", "currency")
+        .annotate(
+            shows=Count("id", distinct=True),
+            sold=added("sold"),
+            comps=added("comps"),
+            gross_sum=added("gross"),
+            fees=added("absorbed_fees"),
+            rebates=added("rebates"),
+        )
+        .order_by("-upcoming", "currency")
+    )
+    return [
+        SectionTotal(
+            upcoming=row["upcoming"],
+            currency=row["currency"],
+            shows=row["shows"],
+            sold=row["sold"],
+            comps=row["comps"],
+            gross=row["gross_sum"],
+            net=Figures(gross=row["gross_sum"], absorbed_fees=row["fees"], rebates=row["rebates"]).net,
+        )
+        for row in rows
+    ]
+
+
+def shows_near(show: Show) -> list[Show]:
+    """Other shows of the same currency within `NEAR` of this one, with their venues, by their start."""
+    return list(
+        Show.objects.filter(
+            organisation_id=show.organisation_id,
+            merged_into=None,
+            currency=show.currency,
+            starts_at__range=(show.starts_at - NEAR, show.starts_at + NEAR),
+        )
+        .exclude(pk=show.pk)
+        .select_related("venue")
+        .order_by("starts_at", "title")[:_MOST_NEAR]
+    )
+
+
+def daily_counts(organisation_id: UUID, listing_ids: Collection[UUID], timezone: str) -> list[DayCount]:
+    """What the listings sold day by day as it happened, the earliest day first."""
+    rows = (
+        SalesEntry.objects.filter(organisation_id=organisation_id, listing_id__in=list(listing_ids))
+        .annotate(day=TruncDate("happened_at", tzinfo=ZoneInfo(timezone)))
+        .values("listing_id", "day")
+        .annotate(sold_sum=Sum("sold"), comps_sum=Sum("comps"))
+        .order_by("day", "listing_id")
+        .values_list("listing_id", "day", "sold_sum", "comps_sum")
+    )
+    return [DayCount(*row) for row in rows]
+
+
+def ledger_lines(
+    organisation_id: UUID, listing_ids: Collection[UUID], *, figure: str = "", order_id: str = ""
+) -> QuerySet[SalesEntry]:
+    """The ledger's lines of these listings, the latest first; only those that move `figure`, or of one order."""
+    lines = SalesEntry.objects.filter(organisation_id=organisation_id, listing_id__in=list(listing_ids))
+    if figure in FIGURES:
+        lines = lines.exclude(**{figure: 0})
+    if order_id:
+        lines = lines.filter(order_id=order_id)
+    return lines.order_by("-happened_at", "-sequence")
+
+
+def sum_of_lines(lines: QuerySet[SalesEntry]) -> tuple[int, Figures]:
+    """How many lines, and what they come to."""
+    # A sum named like its column would be taken for the column by the next one.
+    sums = {f"sum_{name}": Coalesce(Sum(name), 0) for name in Figures._fields}
+    row = lines.order_by().aggregate(count=Count("*"), **sums)
+    return row["count"], Figures(*(int(row[f"sum_{name}"]) for name in Figures._fields))
+
+
+def type_counts(organisation_id: UUID, listings: Sequence[Listing]) -> dict[UUID, list[TypeCount]]:
+    """The ticket types of each listing, by its id, with what each sold by the ledger; admissions first."""
+    counts: dict[UUID, dict[str, tuple[str, str, int, int, int]]] = defaultdict(dict)
+    for listing_id, type_id, *rest in bulk.fetch(
+        "SELECT e.listing_id, t.type_id, max(t.type_name), max(t.category),"
+        " sum(e.sold)::bigint, sum(e.comps)::bigint, sum(e.cancelled)::bigint"
+        " FROM box_office_sales_entry e JOIN box_office_ticket t ON t.organisation_id = e.organisation_id"
+        " AND t.account_id = e.account_id AND t.external_id = e.ticket_id"
+        " WHERE e.organisation_id = %s AND e.listing_id = ANY(%s) AND e.ticket_id <> ''"
+        " GROUP BY e.listing_id, t.type_id",
+        [organisation_id, [listing.id for listing in listings]],
+    ):
+        counts[listing_id][type_id] = (rest[0], rest[1], rest[2], rest[3], rest[4])
+    types: dict[tuple[UUID, str], list[TicketType]] = defaultdict(list)
+    for kind in TicketType.objects.filter(
+        organisation_id=organisation_id,
+        account_id__in={listing.account_id for listing in listings},
+        event_id__in={listing.event_id for listing in listings},
+    ):
+        types[kind.account_id, kind.event_id].append(kind)
+    return {
+        listing.id: _types_of(types[listing.account_id, listing.event_id], counts[listing.id])
+        for listing in listings
+    }
+
+
+def _types_of(
+    types: Sequence[TicketType], counts: dict[str, tuple[str, str, int, int, int]]
+) -> list[TypeCount]:
+    found = []
+    left = dict(counts)
+    for kind in types:
+        _, _, sold, comps, cancelled = left.pop(kind.external_id, ("", "", 0, 0, 0))
+        if kind.deleted and not (sold or comps or cancelled):
+            continue
+        found.append(
+            TypeCount(
+                name=kind.name, category=kind.category, price=kind.price, quantity=kind.quantity,
+                absorbs_fees=kind.absorbs_fees, deleted=kind.deleted, sold=sold, comps=comps, cancelled=cancelled,
+            )
+        )  # fmt: skip
+    # Tickets of a type that the platform no longer names.
+    for name, category, sold, comps, cancelled in left.values():
+        found.append(
+            TypeCount(
+                name=name, category=category, price=None, quantity=None, absorbs_fees=False, deleted=True,
+                sold=sold, comps=comps, cancelled=cancelled,
+            )
+        )  # fmt: skip
+    return sorted(
+        found, key=lambda kind: (kind.category != Category.ADMISSION, -(kind.price or 0), kind.name)
+    )
+
+
+def _open_suggestions(organisation_id: UUID) -> QuerySet[Suggestion]:
+    return Suggestion.objects.filter(
+        organisation_id=organisation_id, declined=False, listing__gone_at=None
+    ).exclude(show__merged_into__isnull=False)
+
+
+def waiting_listings(organisation_id: UUID, show_id: UUID | None = None) -> list[Waiting]:
+    """Listings in doubt, the earliest first; only those that count for `show_id` where given."""
+    suggestions = _open_suggestions(organisation_id).select_related(
+        "listing__account", "listing__show__venue", "show__venue"
+    )
+    if show_id is not None:
+        suggestions = suggestions.filter(listing__show_id=show_id)
+    by_listing: dict[UUID, Waiting] = {}
+    for suggestion in suggestions.order_by("listing__starts_at", "listing_id", "-score"):
+        waiting = by_listing.setdefault(suggestion.listing_id, Waiting(suggestion.listing, []))
+        waiting.suggestions.append(suggestion)
+    return list(by_listing.values())
+
+
+def count_waiting(organisation_id: UUID) -> int:
+    """How many listings wait for a person."""
+    return _open_suggestions(organisation_id).aggregate(count=Count("listing_id", distinct=True))["count"]
+
+
+def set_aside(organisation_id: UUID, limit: int) -> list[SetAside]:
+    """What could not be read, or was odd in what could, the latest first, with its account."""
+    return list(
+        SetAside.objects.filter(organisation_id=organisation_id)
+        .select_related("account")
+        .order_by("-first_seen", "account_id", "kind", "external_id")[:limit]
+    )
