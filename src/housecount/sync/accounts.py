@@ -1,0 +1,129 @@
+"""Connecting accounts: a key is checked with its platform before it is kept, and kept encrypted."""
+
+import secrets
+from collections.abc import Sequence
+from hashlib import sha256
+from uuid import UUID
+
+from housecount.box_office.models import Account, AccountState
+from housecount.installation import environment
+from housecount.platforms import registry
+from housecount.platforms.base.source import CheckResult, TicketSource
+from housecount.platforms.http.budget import LocalBreaker, LocalBudget
+from housecount.platforms.http.client import Client
+from housecount.platforms.http.profile import Profile
+from housecount.sync.database import DatabaseThread
+from housecount.sync.errors import AlreadyConnected, UnknownAccount
+from housecount.tenancy import crypto
+from housecount.tenancy.crypto import Secret
+from housecount.tenancy.identity import Identity, acting_as
+
+
+def profile_of(source: TicketSource, secret: Secret) -> Profile:
+    """How to speak to the platform, at the address that the environment gives it."""
+    base_url: str = getattr(environment.load(), f"{source.key}_api_url")
+    return source.profile(base_url, secret.reveal())
+
+
+async def check(source: TicketSource, secret: Secret, regions: Sequence[str]) -> CheckResult:
+    """What the key opens. Raises a `PlatformError`: `ConfigError` when it opens nothing."""
+    profile = profile_of(source, secret)
+    async with Client(
+        profile, LocalBudget(profile.rate, label=source.label), LocalBreaker(label=source.label)
+    ) as client:
+        return await source.check(client, regions)
+
+
+async def connect(
+    organisation_id: UUID, platform: str, secret: Secret, *, name: str = "", regions: Sequence[str] = ()
+) -> Account:
+    """A new account, after its key was checked. Raises a `PlatformError`, or `AlreadyConnected`."""
+    source = registry.source(platform)
+    result = await check(source, secret, regions)
+    async with DatabaseThread(Identity.system(organisation_id)) as database:
+        return await database.run(_create, organisation_id, source, secret, name, result)
+
+
+def _create(
+    organisation_id: UUID, source: TicketSource, secret: Secret, name: str, result: CheckResult
+) -> Account:
+    fingerprint = crypto.fingerprint(secret)
+    token = secrets.token_urlsafe(32)
+    here = Account.objects.filter(organisation_id=organisation_id, platform=source.key)
+    twin = here.filter(fingerprint=fingerprint).first()
+    if twin is not None:
+        raise AlreadyConnected(f"This key is connected already, as “{twin.name}” ({twin.id}).")
+    return Account.objects.create(
+        organisation_id=organisation_id,
+        platform=source.key,
+        name=name or result.name,
+        credential=crypto.encrypt(secret),
+        fingerprint=fingerprint,
+        hook_token=crypto.encrypt(token),
+        hook_token_hash=sha256(token.encode()).digest(),
+        organisation_ids=list(result.scope.organisation_ids),
+        regions=list(result.scope.regions),
+    )
+
+
+async def reconnect(account: Account, secret: Secret) -> Account:
+    """The account with a new key, after that was checked; it is read again. Raises a `PlatformError`."""
+    source = registry.source(account.platform)
+    result = await check(source, secret, [region for region in account.regions if region])
+    async with DatabaseThread(Identity.system(account.organisation_id)) as database:
+        return await database.run(_renew, account, secret, result)
+
+
+def _renew(account: Account, secret: Secret, result: CheckResult) -> Account:
+    account.credential = crypto.encrypt(secret)
+    account.fingerprint = crypto.fingerprint(secret)
+    account.organisation_ids = list(result.scope.organisation_ids)
+    account.regions = list(result.scope.regions)
+    account.state = AccountState.ACTIVE
+    account.state_reason = ""
+    account.save()
+    return account
+
+
+def disconnect(account: Account) -> None:
+    """Forgets the account's key and reads it no more. What was read stays."""
+    with acting_as(Identity.system(account.organisation_id)):
+        Account.objects.filter(organisation_id=account.organisation_id, pk=account.pk).update(
+            credential=b"", fingerprint="", hook_token=b"", hook_token_hash=b"",
+            state=AccountState.DISCONNECTED, state_reason="Disconnected by a person.",
+        )  # fmt: skip
+
+
+def find(account_id: str) -> Account:
+    """The account of that id, in whatever organisation: for commands, which act for the whole installation.
+
+    Raises `UnknownAccount`.
+    """
+    from housecount.tenancy.queries import all_organisations
+
+    try:
+        key = UUID(account_id)
+    except ValueError:
+        raise UnknownAccount(
+            f"“{account_id}” is not the id of an account: see housecount account list."
+        ) from None
+    for organisation in all_organisations():
+        with acting_as(Identity.system(organisation.id)):
+            account = Account.objects.filter(organisation_id=organisation.id, pk=key).first()
+            if account is not None:
+                return account
+    raise UnknownAccount(f"There is no account {account_id}: see housecount account list.")
+
+
+def accounts_of(organisation_id: UUID) -> list[Account]:
+    """The organisation's accounts, the oldest first."""
+    with acting_as(Identity.system(organisation_id)):
+        return list(Account.objects.filter(organisation_id=organisation_id).order_by("connected_at", "id"))
+
+
+def webhook_url(account: Account) -> str | None:
+    """Where the platform (or a relay) reaches this account's webhook; None without a public address."""
+    public_url = environment.load().public_url
+    if public_url is None:
+        return None
+    return f"{public_url}/hooks/{account.platform}/{crypto.decrypt(account.hook_token).reveal()}"

@@ -1,0 +1,193 @@
+"""The count: shows with their listings, figures and freshness. Reads only; the caller sets the identity."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+
+from housecount.box_office.models import Account, AccountState, Listing, ListingTotal, Show
+from housecount.core.counting import NOTHING, Figures, total
+from housecount.sync.freshness import EventFreshness, ListingFreshness, listing_freshness
+from housecount.sync.models import Freshness
+from housecount.sync.store import WHOLE_ACCOUNT
+
+
+class ListingCount(Struct, frozen=True, kw_only=True):
+    """What one listing sold. `figures` are zero in what is `gone`."""
+
+    listing: Listing
+    platform: str
+    account_name: str
+    figures: Figures
+    freshness: ListingFreshness
+
+
+class ShowCount(Struct, frozen=True, kw_only=True):
+    """What one show sold on all its listings. `starts_at` is in the venue's zone."""
+
+    show: Show
+    starts_at: datetime
+    capacity: int | None
+    figures: Figures
+    listings: tuple[ListingCount, ...]
+
+    @property
+    def stale(self) -> bool:
+        return any(count.freshness.stale for count in self.listings if count.listing.gone_at is None)
+
+
+def count_shows(
+    organisation_id: UUID, now: datetime, show_ids: Sequence[UUID] | None = None
+) -> list[ShowCount]:
+    """The organisation's shows with what they sold, the earliest first; only `show_ids` where given."""
+    shows = Show.objects.filter(organisation_id=organisation_id, merged_into=None).select_related("venue")
+    listings = Listing.objects.filter(organisation_id=organisation_id)
+    if show_ids is not None:
+        shows = shows.filter(pk__in=show_ids)
+        listings = listings.filter(show_id__in=show_ids)
+    accounts = {account.id: account for account in Account.objects.filter(organisation_id=organisation_id)}
+    fresh = _freshness(organisation_id)
+    figures = _totals(organisation_id, show_ids)
+    by_show: dict[UUID, list[ListingCount]] = defaultdict(list)
+    for listing in listings.order_by("starts_at", "created_at", "id"):
+        by_show[listing.show_id].append(
+            _count_listing(listing, accounts.get(listing.account_id), figures, fresh, now)
+        )
+    return [_count_show(show, tuple(by_show[show.id])) for show in shows.order_by("starts_at", "title", "id")]
+
+
+def _count_listing(
+    listing: Listing,
+    account: Account | None,
+    figures: Mapping[UUID, Figures],
+    fresh: Mapping[tuple[UUID, str], EventFreshness],
+    now: datetime,
+) -> ListingCount:
+    trouble = account.state_reason if account and account.state != AccountState.ACTIVE else ""
+    return ListingCount(
+        listing=listing,
+        platform=account.platform if account else "",
+        account_name=account.name if account else "",
+        figures=figures.get(listing.id, NOTHING),
+        freshness=listing_freshness(
+            fresh.get((listing.account_id, listing.event_id)),
+            fresh.get((listing.account_id, WHOLE_ACCOUNT)),
+            account_trouble=trouble,
+            ends_at=listing.ends_at,
+            now=now,
+        ),
+    )
+
+
+def _count_show(show: Show, listings: tuple[ListingCount, ...]) -> ShowCount:
+    told = [
+        count.listing.capacity
+        for count in listings
+        if count.listing.gone_at is None and count.listing.capacity
+    ]
+    return ShowCount(
+        show=show,
+        starts_at=show.starts_at.astimezone(ZoneInfo(show.venue.timezone)),
+        # Each platform is usually given the whole room; where it was shared out, a person says so.
+        capacity=show.capacity or max(told, default=None),
+        figures=total(count.figures for count in listings if count.listing.gone_at is None),
+        listings=listings,
+    )
+
+
+def _freshness(organisation_id: UUID) -> dict[tuple[UUID, str], EventFreshness]:
+    rows = Freshness.objects.filter(organisation_id=organisation_id).values_list(
+        "account_id", "event_id", "as_of", "swept_at", "failing_since", "reason"
+    )
+    return {
+        (account_id, event_id): EventFreshness(as_of, swept_at, failing_since, reason)
+        for account_id, event_id, as_of, swept_at, failing_since, reason in rows
+    }
+
+
+def _totals(organisation_id: UUID, show_ids: Sequence[UUID] | None) -> dict[UUID, Figures]:
+    rows = ListingTotal.objects.filter(organisation_id=organisation_id)
+    if show_ids is not None:
+        rows = rows.filter(listing__show_id__in=show_ids)
+    return {row[0]: Figures(*row[1:]) for row in rows.values_list("listing_id", *Figures._fields)}
+
+
+def sales_document(
+    organisation_id: UUID, slug: str, now: datetime, show_id: UUID | None = None
+) -> dict[str, Any]:
+    """The count as the commands and the API give it. Money in minor units; times with their offset."""
+    shows = count_shows(organisation_id, now, None if show_id is None else [show_id])
+    return {"organisation": slug, "shows": [_show_document(count) for count in shows]}
+
+
+def _show_document(count: ShowCount) -> dict[str, Any]:
+    show = count.show
+    return {
+        "id": str(show.id),
+        "title": show.title,
+        "starts_at": count.starts_at.isoformat(),
+        "venue": show.venue.name,
+        "capacity": count.capacity,
+        "currency": show.currency,
+        "cancelled": show.cancelled,
+        "totals": figures_document(count.figures),
+        "listings": [_listing_document(listing) for listing in count.listings],
+    }
+
+
+def _listing_document(count: ListingCount) -> dict[str, Any]:
+    listing, freshness = count.listing, count.freshness
+    return {
+        "id": str(listing.id),
+        "platform": count.platform,
+        "account": str(listing.account_id),
+        "external_event_id": listing.event_id,
+        "external_session_id": listing.session_id or None,
+        **figures_document(count.figures),
+        "as_of": _moment(freshness.as_of),
+        "last_sweep_at": _moment(freshness.last_sweep_at),
+        "stale": freshness.stale,
+        "stale_reason": freshness.stale_reason,
+        "gone_at": _moment(listing.gone_at),
+    }
+
+
+def figures_document(figures: Figures) -> dict[str, int]:
+    """The figures by name, with net; money in minor units."""
+    return {**figures._asdict(), "net": figures.net}
+
+
+def _moment(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
+
+
+def account_documents(organisation_id: UUID) -> list[dict[str, Any]]:
+    """The organisation's accounts with their freshness, as the commands and the API give them."""
+    fresh = _freshness(organisation_id)
+    documents = []
+    for account in Account.objects.filter(organisation_id=organisation_id).order_by("connected_at", "id"):
+        whole = fresh.get((account.id, WHOLE_ACCOUNT), EventFreshness())
+        events = [each for (owner, _), each in fresh.items() if owner == account.id]
+        trouble = account.state_reason if account.state != AccountState.ACTIVE else whole.reason
+        failing = sum(1 for each in events if each.reason)
+        documents.append(
+            {
+                "account": str(account.id),
+                "platform": account.platform,
+                "name": account.name,
+                "state": account.state,
+                "regions": [region for region in account.regions if region],
+                "connected_at": _moment(account.connected_at),
+                "as_of": _moment(max((each.as_of for each in events if each.as_of), default=None)),
+                "last_sweep_at": _moment(whole.swept_at),
+                "stale": bool(trouble or failing or whole.as_of is None),
+                "stale_reason": trouble
+                or (f"{failing} of its events could not be read." if failing else None)
+                or ("It was not read yet." if whole.as_of is None else None),
+            }
+        )
+    return documents
