@@ -143,7 +143,9 @@ def fold_order(
     tickets = dict(known.tickets)
     if old is not None and (record.changed_at, read_at) < (old.changed_at, old.read_at):
         for ticket in record.tickets or ():
-            seen = tickets.get(ticket.external_id) or _gone(_ticket_state(ticket, read_at, UNREAD, None))
+            seen = tickets.get(ticket.external_id)
+            if seen is None or (seen.facts.gone and ticket.changed_at > seen.changed_at):
+                seen = _gone(_ticket_state(ticket, read_at, UNREAD, seen))
             tickets[ticket.external_id] = _with_peak(seen, ticket.facts.gross)
         return OrderWithTickets(old, tickets)
     if record.tickets is not None:
