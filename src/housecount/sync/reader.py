@@ -49,6 +49,14 @@ _ENDS_THE_READ = (ConfigError, RateLimited, CircuitOpen, LockLost)
 T = TypeVar("T")
 
 
+Now = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """The time, in UTC."""
+    return datetime.now(UTC)
+
+
 class ReadBroke(HousecountError):
     """A mistake of ours in the middle of a read."""
 
@@ -94,7 +102,7 @@ class Reader:
         database: DatabaseThread,
         lock: AccountLock,
         progress: Progress,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Now,
     ) -> None:
         self.key = AccountKey(account.organisation_id, account.id)
         self.name = account.name
