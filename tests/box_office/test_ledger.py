@@ -78,6 +78,18 @@ def test_an_older_version_changes_nothing_but_is_remembered(book: Book) -> None:
     assert book.sums_hold()
 
 
+def test_fees_that_are_absorbed_from_now_on_are_no_refund(book: Book) -> None:
+    passed_on = make_ticket("t1", "o1", gross=3000, passed_on_fees=150)
+    absorbed = make_ticket("t1", "o1", gross=3150, absorbed_fees=150, passed_on_fees=0, changed=1)
+    again = make_ticket("t1", "o1", gross=3000, passed_on_fees=150, changed=2)
+    book.read(make_order("o1", [passed_on]))
+    book.read(make_order("o1", [absorbed], changed=1))
+    assert book.total() == Figures(orders=1, sold=1, gross=3150, absorbed_fees=150)
+    book.read(make_order("o1", [again], changed=2))
+    assert book.total() == Figures(orders=1, sold=1, gross=3000, passed_on_fees=150)
+    assert book.sums_hold()
+
+
 def test_a_ticket_that_left_its_order_is_gone_and_comes_back(book: Book) -> None:
     both = [make_ticket("t1", "o1"), make_ticket("t2", "o1")]
     book.read(make_order("o1", both))

@@ -21,6 +21,7 @@ from housecount.core.counting import (
     count_order,
     count_ticket,
     entry_kind,
+    in_terms_of,
 )
 from housecount.platforms.base.records import Order, Ticket
 
@@ -99,14 +100,16 @@ def fold_ticket(
 ) -> TicketState:
     """The ticket after `record` was read at `read_at`: an older version changes nothing but its peak."""
     if known is not None and (record.changed_at, read_at) < (known.changed_at, known.read_at):
-        return _with_peak(known, record.facts.gross)
+        return _with_peak(known, record.facts)
     return _ticket_state(record, read_at, record_hash, known)
 
 
 def _ticket_state(
     record: Ticket, read_at: datetime, record_hash: bytes, known: TicketState | None
 ) -> TicketState:
-    peak = max(record.facts.gross, known.facts.peak_gross if known else 0)
+    peak = record.facts.gross
+    if known is not None:
+        peak = max(peak, in_terms_of(record.facts, known.facts, known.facts.peak_gross))
     return TicketState(
         record.external_id,
         record.order_id,
@@ -123,10 +126,11 @@ def _ticket_state(
     )
 
 
-def _with_peak(known: TicketState, gross: int) -> TicketState:
-    if gross <= known.facts.peak_gross:
+def _with_peak(known: TicketState, older: TicketFacts) -> TicketState:
+    price = in_terms_of(known.facts, older, older.gross)
+    if price <= known.facts.peak_gross:
         return known
-    return known._replace(facts=known.facts._replace(peak_gross=gross))
+    return known._replace(facts=known.facts._replace(peak_gross=price))
 
 
 def fold_order(
@@ -146,7 +150,7 @@ def fold_order(
             seen = tickets.get(ticket.external_id)
             if seen is None or (seen.facts.gone and ticket.changed_at > seen.changed_at):
                 seen = _gone(_ticket_state(ticket, read_at, UNREAD, seen))
-            tickets[ticket.external_id] = _with_peak(seen, ticket.facts.gross)
+            tickets[ticket.external_id] = _with_peak(seen, ticket.facts)
         return OrderWithTickets(old, tickets)
     if record.tickets is not None:
         for ticket in record.tickets:

@@ -113,7 +113,9 @@ def count_ticket(ticket: TicketFacts, order: OrderFacts) -> Figures:
         return NOTHING
     kept = 0 if ticket.validity is Validity.REFUNDED else ticket.gross
     if ticket.category is not Category.ADMISSION:
-        return Figures(extras=kept + ticket.in_order, gross=-ticket.in_order)
+        # Of an order that was given back in full nothing is left to take out.
+        in_order = 0 if order.nothing_paid else ticket.in_order
+        return Figures(extras=kept + in_order, gross=-in_order)
     valid = ticket.validity is Validity.VALID
     sold = valid and ticket.paid and not order.nothing_paid
     return Figures(
@@ -144,6 +146,16 @@ def count_order(order: OrderFacts, tickets: Sequence[TicketFacts]) -> Figures:
         rebates=order.rebates,
         extras=order.extras,
     )
+
+
+def in_terms_of(now: TicketFacts, then: TicketFacts, price: int) -> int:
+    """A `price` told by a version `then`, in terms of the version `now`.
+
+    When the organiser starts or stops absorbing the same fees, they move into gross or out of it. The buyer
+    paid and got back nothing by that, so it must not look like a refund.
+    """
+    same_fees = now.absorbed_fees + now.passed_on_fees == then.absorbed_fees + then.passed_on_fees
+    return price + now.absorbed_fees - then.absorbed_fees if same_fees else price
 
 
 class EntryKind(StrEnum):
