@@ -78,6 +78,8 @@ def pytest_configure() -> None:
     import django
 
     django.setup()
+    # A worker inherits the environment; told of the settings, it would load them before this file names its database.
+    os.environ.pop("DJANGO_SETTINGS_MODULE", None)
 
 
 def pytest_sessionstart() -> None:
@@ -97,7 +99,7 @@ def _remove_abandoned() -> None:
         users = directory / "server" / "database.users"
         if directory == _HOME or not users.exists() or directory.stat().st_uid != os.geteuid():
             continue
-        with users.open("a+b") as file:
+        with files.open_lock(users) as file:
             abandoned = files.try_lock(file.fileno(), exclusive=True)
         if abandoned:
             with contextlib.suppress(Exception):
@@ -164,6 +166,12 @@ def django_db_setup(database: str) -> None:
 
 
 @pytest.fixture(scope="session")
+def database_server(database: str) -> EmbeddedServer:
+    """The server itself, for tests that need its superuser or databases of their own."""
+    return _SERVER
+
+
+@pytest.fixture(scope="session")
 def database_url(database: str) -> str:
     """Where the application connects."""
     return _SERVER.url(roles.LOGIN, database)
@@ -189,6 +197,14 @@ def _database_where_needed(request: pytest.FixtureRequest) -> None:
 
 
 # --- No outside world ---------------------------------------------------------------------------------
+def _is_number(host: object) -> bool:
+    try:
+        ipaddress.ip_address(str(host).partition("%")[0])
+    except ValueError:
+        return False
+    return True
+
+
 def _is_near(address: object) -> bool:
     if not isinstance(address, tuple):
         return True  # a Unix socket
@@ -221,7 +237,7 @@ def _no_outside_world() -> Iterator[None]:
 
     def getaddrinfo(host: object, *arguments: object, **options: object) -> object:
         name = host.decode() if isinstance(host, bytes) else host
-        if name is not None and not _is_near((name,)):
+        if name is not None and not _is_number(name) and not _is_near((name,)):
             raise AssertionError(f"A test tried to look up a name of the outside world: {host!r}")
         return look_up(host, *arguments, **options)  # type: ignore[arg-type]
 

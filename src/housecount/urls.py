@@ -1,12 +1,13 @@
-"""All addresses. The pages and the API are joined in when they are part of this build."""
-
-from importlib.util import find_spec
+"""All addresses."""
 
 from django.urls import URLPattern, URLResolver, include, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
-urlpatterns.append(path("", include("housecount.tenancy.urls")))
-if find_spec("housecount.api.urls"):
-    urlpatterns.append(path("api/v1/", include("housecount.api.urls")))
-if find_spec("housecount.web.urls"):
-    urlpatterns.append(path("", include("housecount.web.urls")))
+from housecount.api import health
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("api/v1/", include("housecount.api.urls")),
+    path("", include("housecount.tenancy.urls")),
+    path("", include("housecount.web.urls")),
+]

@@ -8,6 +8,7 @@ import json
 import signal
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import click
@@ -28,7 +29,9 @@ def main() -> None:
     "--orders", type=click.IntRange(100), default=25_000, show_default=True, help="Size of --season full."
 )
 @click.option(
-    "--today", type=click.DateTime(["%Y-%m-%d"]), help="Build the season around this day (UTC noon)."
+    "--today",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="Build the season around this day: sold until it begins (UTC). Default: now.",
 )
 @click.option("--eventbrite-port", type=click.IntRange(0, 65_535), default=0, help="0 takes a free one.")
 @click.option("--humanitix-port", type=click.IntRange(0, 65_535), default=0, help="0 takes a free one.")
@@ -44,6 +47,14 @@ def main() -> None:
 @click.option(
     "--cold-start", type=click.FloatRange(0), default=0.0, help="Seconds Humanitix's first call takes."
 )
+@click.option(
+    "--read-lag", type=click.FloatRange(0), default=0.0, help="Seconds a change at Eventbrite takes to show."
+)
+@click.option(
+    "--journal",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Keep what the trickle does in this file and take it up again; needs --today.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON line when ready.")
 def serve(
     season: str,
@@ -56,10 +67,13 @@ def serve(
     eventbrite_limit: int,
     humanitix_limit: int,
     cold_start: float,
+    read_lag: float,
+    journal: Path | None,
     as_json: bool,
 ) -> None:
     """Serve both platforms on 127.0.0.1 until SIGTERM or Ctrl-C."""
-    day = today.replace(hour=12, tzinfo=UTC) if today is not None else None
+    # Midnight, so that nothing is sold in the future on the day itself, whenever the command starts.
+    day = today.replace(tzinfo=UTC) if today is not None else None
     if season == "full":
         world = World.full(seed=seed, today=day, orders=orders)
     elif season == "small":
@@ -69,6 +83,16 @@ def serve(
     world.limits.eventbrite_per_hour = eventbrite_limit
     world.limits.humanitix_per_minute = humanitix_limit
     world.limits.humanitix_cold_seconds = cold_start
+    world.limits.eventbrite_read_lag_seconds = read_lag
+    if journal is not None:
+        if day is None:
+            raise click.UsageError(
+                "--journal needs --today: a season around another moment is another season"
+            )
+        try:
+            world.trickle.keep(journal, f"{season} {seed} {orders} {day.date()}")
+        except (OSError, ValueError) as error:
+            raise click.ClickException(f"cannot take up the journal: {error}") from None
     sandbox = Sandbox(world, trickle=trickle, eventbrite_port=eventbrite_port, humanitix_port=humanitix_port)
     try:
         asyncio.run(_serve(sandbox, as_json or not sys.stdout.isatty()))
@@ -76,6 +100,8 @@ def serve(
         raise click.ClickException(f"cannot listen: {error.strerror or error}") from None
     except KeyboardInterrupt:
         pass
+    finally:
+        world.trickle.close()
 
 
 async def _serve(sandbox: Sandbox, as_json: bool) -> None:

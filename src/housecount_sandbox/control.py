@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from housecount_sandbox.clock import HandClock
 from housecount_sandbox.exchange import Answer, json_answer
 from housecount_sandbox.faults import BadFault
 from housecount_sandbox.happenings import BadHappening, do
@@ -54,6 +55,11 @@ def _respond(server: PlatformServer, method: str, what: str, query: dict[str, st
             server.statuses.clear()
             return {}
         case ("GET", "clock"):
+            return {"now": world.stage.clock(), "revision": world.revision}
+        case ("POST", "clock"):
+            if not isinstance(world.stage.clock, HandClock):
+                raise BadHappening("this sandbox runs on the machine's clock")
+            world.stage.clock.advance(seconds=float(sent["advance_seconds"]))
             return {"now": world.stage.clock(), "revision": world.revision}
         case ("POST", "happenings"):
             items = sent if isinstance(sent, list) else [sent]

@@ -15,9 +15,10 @@ MONDAY, TUESDAY, WEDNESDAY, THURSDAY, FRIDAY, SATURDAY, SUNDAY = range(7)
 
 @dataclass(frozen=True, slots=True)
 class Night:
-    """A regular night. `weight` is its relative pull; `doors` minutes are taken off the start on Eventbrite.
+    """A regular night. `weight` is what it draws on each platform, in hundreds of seats.
 
-    `eventbrite` is the number of the account that lists it there, or None.
+    `eventbrite` is the number of the account that lists it there, or None; `humanitix` is its title there.
+    `doors` minutes are taken off the start on Eventbrite. Rates are in basis points.
     """
 
     title: str
@@ -48,22 +49,22 @@ NIGHTS = (
         19,
         30,
         3200,
-        1.4,
+        2.5,
         eventbrite=0,
         humanitix="Friday Night Laughs @ The Velvet Room",
         rebate=50,
     ),
     Night(
-        "Saturday Late Show",
+        "Velvet Late Show",
         venues.VELVET_ROOM,
-        (SATURDAY,),
+        (FRIDAY, SATURDAY),
         21,
         30,
         3500,
-        1.3,
-        humanitix="Saturday Late Show",
+        5.0,
+        humanitix="Velvet Late Show",
     ),
-    Night("Wednesday Try-Outs", venues.FIG_LANE, (WEDNESDAY,), 20, 0, 1200, 0.5, eventbrite=0, series=True),
+    Night("Wednesday Try-Outs", venues.FIG_LANE, (WEDNESDAY,), 20, 0, 1200, 1.9, eventbrite=0, series=True),
     Night(
         "Sunday Roast Battle",
         venues.LARKSPUR_HALL,
@@ -71,7 +72,7 @@ NIGHTS = (
         18,
         0,
         2800,
-        1.0,
+        7.0,
         eventbrite=0,
         absorbed=True,
         tax_rate=1000,
@@ -84,7 +85,7 @@ NIGHTS = (
         20,
         0,
         4200,
-        1.6,
+        4.5,
         eventbrite=0,
         humanitix="Thursday Headliners (Larkspur Hall)",
         doors=30,
@@ -98,7 +99,7 @@ NIGHTS = (
         20,
         0,
         2900,
-        0.8,
+        3.4,
         eventbrite=1,
         series=True,
         tax_rate=1000,
@@ -110,7 +111,7 @@ NIGHTS = (
         17,
         30,
         2600,
-        0.9,
+        3.4,
         humanitix="Sydney Sunday Sessions",
         fee_mode="split",
         tax_rate=1000,
@@ -122,7 +123,7 @@ NIGHTS = (
         19,
         30,
         3000,
-        0.9,
+        2.9,
         humanitix="Tūī Street Thursdays",
         currency="NZD",
         location="NZ",

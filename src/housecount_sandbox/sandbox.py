@@ -42,7 +42,8 @@ class Sandbox:
         self.hooks = Hooks(world)
         world.trickle.per_minute = trickle
         self.servers = {
-            name: PlatformServer(name, world, self.faults, self.hooks) for name in ("eventbrite", "humanitix")
+            name: PlatformServer(name, world, self.faults, self.hooks, self._doors)
+            for name in ("eventbrite", "humanitix")
         }
         self._ports = {"eventbrite": eventbrite_port, "humanitix": humanitix_port}
         self._runners: dict[str, web.ServerRunner] = {}
@@ -103,11 +104,8 @@ class Sandbox:
 
     def _faults_changed(self) -> None:
         """Close or open the doors of a platform that takes no connections; done when this returns, except
-        in the servers' own loop, where it follows at once."""
-        assert self._loop is not None
-        if threading.current_thread() is self._thread or self._thread is None:
-            self._tasks.append(self._loop.create_task(self._doors()))
-        else:
+        in the servers' own loop, where the control API does it before it answers."""
+        if self._thread is not None and threading.current_thread() is not self._thread:
             self._call(self._doors())
 
     async def _doors(self) -> None:

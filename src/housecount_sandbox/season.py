@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from random import Random
@@ -178,7 +179,7 @@ def _galas(world: World, today: datetime) -> list[Shelf]:
         world.eventbrite.add_ticket_class(
             event, "Gift to the foyer fund", 0, category="donation", capacity=None
         )
-        shelves.append(Shelf(2.5, opens, curtain, zone, eventbrite=event))
+        shelves.append(Shelf(8.0, opens, curtain, zone, eventbrite=event))
         twin = world.humanitix.add_event(
             world.humanitix.accounts[0],
             other_title,
@@ -193,7 +194,7 @@ def _galas(world: World, today: datetime) -> list[Shelf]:
         )
         world.humanitix.add_package(twin, "Family of Five", 25_000, [(stalls, 5)])
         show = world.humanitix.add_date(twin, curtain, show=_show_key(title, curtain))
-        shelves.append(Shelf(2.5, opens, curtain, zone, humanitix=(twin, show)))
+        shelves.append(Shelf(8.0, opens, curtain, zone, humanitix=(twin, show)))
     return shelves
 
 
@@ -203,7 +204,7 @@ def _sell_all(world: World, random: Random, shelves: list[Shelf], today: datetim
     for shelf in shelves:
         length = (shelf.closes - shelf.opens) / timedelta(days=1)
         gone = (today - shelf.opens) / timedelta(days=1) / length
-        weights.append(shelf.weight * sold_by(gone) * (0.7 + 0.6 * random.random()) if gone > 0 else 0.0)
+        weights.append(shelf.weight * sold_by(gone) * (0.75 + 0.45 * random.random()) if gone > 0 else 0.0)
     total = sum(weights)
     for shelf, weight in zip(shelves, weights, strict=True):
         # One more than the share, so that rounding never leaves the season short.
@@ -300,21 +301,20 @@ def _sell_humanitix(
 
 
 def _size_rooms(world: World) -> None:
-    """Give every listing room for what it sold: a bench's huge season plays in arenas."""
+    """Share each room's seats over the listings of its show; a bench's huge season plays in arenas."""
+    shows = Counter(event.show for event in world.eventbrite.events.values())
+    shows += Counter(date.show for event in world.humanitix.events.values() for date in event.dates)
     for event in world.eventbrite.events.values():
-        for ticket_class in event.ticket_classes:
-            if ticket_class.capacity is not None:
-                house = event.venue.room.capacity if event.venue else 0
-                ticket_class.capacity = max(ticket_class.capacity, house // 2, ticket_class.sold)
+        if event.children is None and event.venue is not None and event.capacity is None:
+            sold = sum(each.sold for each in event.ticket_classes if each.category == "admission")
+            event.capacity = max(event.venue.room.capacity // shows[event.show], sold)
+            for each in event.ticket_classes:
+                if each.capacity is not None:
+                    each.capacity = max(each.capacity, event.capacity)
     for listing in world.humanitix.events.values():
-        sold: dict[str, int] = {}
-        per_date: dict[str, int] = {}
-        for order in listing.orders:
-            for ticket in order.tickets:
-                per_date[order.date.id] = per_date.get(order.date.id, 0) + 1
-                sold[ticket.ticket_type.id] = sold.get(ticket.ticket_type.id, 0) + 1
-        house = listing.room.capacity if listing.room else 0
-        if not listing.total_capacity:
-            listing.total_capacity = max(house, *per_date.values(), 0) if per_date else house
+        if listing.total_capacity or listing.room is None:
+            continue
+        share = listing.room.capacity // max(shows[date.show] for date in listing.dates)
+        listing.total_capacity = max(share, *(date.sold for date in listing.dates))
         for ticket_type in listing.ticket_types:
-            ticket_type.quantity = max(ticket_type.quantity, sold.get(ticket_type.id, 0))
+            ticket_type.quantity = max(ticket_type.quantity, listing.total_capacity)

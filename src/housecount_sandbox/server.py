@@ -19,8 +19,12 @@ from housecount_sandbox.faults import BENDING, BLUNT, CUTTING, DAMAGE, Fault, Fa
 from housecount_sandbox.humanitix.routes import HumanitixApi
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from housecount_sandbox.eventbrite.hooks import Hooks
     from housecount_sandbox.world import World
+
+    Settle = Callable[[], Awaitable[None]]
 
 _HTML = (
     b"<!DOCTYPE html><html><head><title>%d</title></head><body><h1>%d</h1>"
@@ -31,11 +35,13 @@ _HTML = (
 class PlatformServer:
     """One platform's requests. `name` is eventbrite or humanitix."""
 
-    def __init__(self, name: str, world: World, faults: Faults, hooks: Hooks) -> None:
+    def __init__(self, name: str, world: World, faults: Faults, hooks: Hooks, settle: Settle) -> None:
         self.name = name
         self.world = world
         self.faults = faults
         self.hooks = hooks
+        # Waits until a change of the faults has taken hold.
+        self._settle = settle
         # How often each path was asked for, credentials and arguments left out; control is not counted.
         self.requests: Counter[str] = Counter()
         self.statuses: Counter[int] = Counter()
@@ -46,7 +52,9 @@ class PlatformServer:
         path = request.path
         body = await request.read()
         if path.startswith("/_sandbox/"):
-            return _plain(control.respond(self, request.method, path, dict(request.query), body))
+            answer = control.respond(self, request.method, path, dict(request.query), body)
+            await self._settle()
+            return _plain(answer)
         self.requests[path] += 1
         query: dict[str, str] = {}
         for name, value in request.query.items():

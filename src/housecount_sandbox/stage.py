@@ -29,12 +29,14 @@ class Stage:
         self.walks = Walks()
         # A frozen moment for building the past; None = the clock's time.
         self.pretend: datetime | None = None
+        # The present, held still while one thing happens.
+        self.held: datetime | None = None
         # When each revision came, from the moment the past was made: (moment, revision).
         self._history: list[tuple[datetime, int]] = []
 
     def now(self) -> datetime:
         """The moment at which a change made now happens: an aware datetime in UTC."""
-        return self.pretend or self.clock()
+        return self.pretend or self.held or self.clock()
 
     def step(self) -> int:
         """Begin the next revision and return its number."""

@@ -7,7 +7,12 @@ import re
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from housecount_sandbox.clock import parse_moment
+
 if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import TextIO
+
     from housecount_sandbox.eventbrite.model import Event as EventbriteEvent
     from housecount_sandbox.eventbrite.model import TicketClass
     from housecount_sandbox.humanitix.model import Event as HumanitixEvent
@@ -35,6 +40,37 @@ class Trickle:
         self.world = world
         self.per_minute = per_minute
         self._random = Random(f"trickle {world.stage.seed}")
+        # Dice of their own, so that happenings can be repeated without the pauses and the faults.
+        self._pauses = Random(f"pauses {world.stage.seed}")
+        self._arrivals = Random(f"arrivals {world.stage.seed}")
+        self._journal: TextIO | None = None
+
+    def keep(self, journal: Path, season: str) -> int:
+        """Repeat what `journal` holds, and write down in it what happens from now on; close with `close`.
+
+        Only moments are kept: the dice give the rest again, so the season must be the same, and nothing
+        may have been made to happen by hand. Returns how many happenings were repeated; ValueError when
+        the journal belongs to another season. An unfinished last line is dropped.
+        """
+        text = journal.read_text("utf-8") if journal.exists() else ""
+        head, *lines = text[: text.rfind("\n") + 1].splitlines() or [season]
+        if head != season:
+            raise ValueError(f"the journal belongs to another season: {head}")
+        stage = self.world.stage
+        with stage.lock:
+            for line in lines:
+                stage.pretend = parse_moment(line)
+                self._happen()
+            stage.pretend = None
+        journal.write_text("".join(f"{line}\n" for line in (season, *lines)), "utf-8")
+        self._journal = journal.open("a", encoding="utf-8", buffering=1)
+        return len(lines)
+
+    def close(self) -> None:
+        """Write nothing down any more."""
+        if self._journal is not None:
+            self._journal.close()
+            self._journal = None
 
     async def run(self) -> None:
         """Let things happen at the rate, with the irregular pauses of real buyers, until cancelled."""
@@ -42,18 +78,28 @@ class Trickle:
             if self.per_minute <= 0:
                 await asyncio.sleep(0.2)
                 continue
-            await asyncio.sleep(min(self._random.expovariate(self.per_minute / 60), 30.0))
+            await asyncio.sleep(min(self._pauses.expovariate(self.per_minute / 60), 30.0))
             if self.per_minute > 0:
                 self.advance(1)
 
     def advance(self, happenings: int) -> list[dict[str, Any]]:
         """So many happenings at once, now; each says what it was: `{"do", "platform", "order"}`."""
         with self.world.stage.lock:
-            return [self._happen() for _ in range(happenings)]
+            return [self._happen_now() for _ in range(happenings)]
+
+    def _happen_now(self) -> dict[str, Any]:
+        stage = self.world.stage
+        stage.held = stage.clock()
+        try:
+            if self._journal is not None:
+                self._journal.write(f"{stage.held.isoformat()}\n")
+            return self._happen()
+        finally:
+            stage.held = None
 
     def arrive(self, platform: str, path: str, orders: int) -> None:
         """New orders on the listing that `path` names (or on any): what shifts a walk that is under way."""
-        random = self._random
+        random = self._arrivals
         with self.world.stage.lock:
             for _ in range(orders):
                 if platform == "eventbrite":
@@ -81,13 +127,33 @@ class Trickle:
             for event in self.world.humanitix.events.values()
             if event.published and not event.suspend_sales and event.ticket_types
             for date in event.dates
-            if date.start > now and not (date.deleted or date.disabled)
+            if date.start > now
+            and not (date.deleted or date.disabled)
+            and (event.total_capacity == 0 or date.sold < event.total_capacity)
         ]
+
+    def _release_seats(self) -> None:
+        """Everything is sold out: the promoter lets fifty more into each show to come."""
+        now = self.world.stage.now()
+        for event in self.world.eventbrite.events.values():
+            if event.start > now and event.state == "live" and event.ticket_classes:
+                for ticket_class in event.ticket_classes:
+                    ticket_class.capacity = (
+                        None if ticket_class.capacity is None else ticket_class.capacity + 50
+                    )
+                self.world.eventbrite.touch_event(event)
+        for listing in self.world.humanitix.events.values():
+            if listing.total_capacity and any(date.start > now for date in listing.dates):
+                listing.total_capacity += 50
+                self.world.humanitix.touch_event(listing)
 
     def _happen(self) -> dict[str, Any]:
         on_eventbrite, on_humanitix = self._eventbrite_on_sale(), self._humanitix_on_sale()
         if not on_eventbrite and not on_humanitix:
-            return {"do": "nothing"}
+            self._release_seats()
+            on_eventbrite, on_humanitix = self._eventbrite_on_sale(), self._humanitix_on_sale()
+            if not on_eventbrite and not on_humanitix:
+                return {"do": "nothing"}
         random = self._random
         pick = random.randrange(len(on_eventbrite) + len(on_humanitix))
         # Sooner shows sell faster: the better of two draws.

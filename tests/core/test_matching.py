@@ -5,10 +5,11 @@ from datetime import UTC, date, datetime, timedelta, timezone
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.core.matching_pairs import DOORS, FNL, LATE, PAIRS, show
 
 from housecount.core import matching
 from housecount.core.matching import Subject, Verdict, choose, night_of, score
+from housecount.core.words import LONGEST_NAME, fold
+from tests.core.matching_pairs import DOORS, FNL, LATE, PAIRS, show
 
 
 @pytest.mark.parametrize(
@@ -29,6 +30,93 @@ def test_no_pair_of_different_shows_is_ever_sure_and_most_pairs_of_one_show_are(
     ones = [score(a, b).verdict for same, _, a, b in PAIRS if same]
     assert Verdict.NO not in ones
     assert ones.count(Verdict.SURE) >= 0.8 * len(ones)
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Friday Night Laughs @ Velvet",
+        "Friday Night Laughs (at The Velvet Room)",
+        "Friday Night Laughs - Fri 27 Nov",
+        "Friday Night Laughs, Friday the 27th of November 2026 at 7:30pm",
+        "Friday Night Laughs 27/11/2026 19:30",
+        "Nov. 27: Friday Night Laughs",
+        "2026-11-27 Friday Night Laughs",
+        "Friday Night Laughs 2026",
+        "𝐅𝐫𝐢𝐝𝐚𝐲 𝐍𝐢𝐠𝐡𝐭 𝐋𝐚𝐮𝐠𝐡𝐬",
+        "Fri\u200bday Night Lau\u00adghs",
+        "Frida\u0301y Night Laughs",
+    ],
+)
+def test_what_platforms_add_to_a_title_is_set_aside(title: str) -> None:
+    assert score(show(FNL), show(title)).reasons[1] == ("title_same", 50, "Same title: 'friday night laughs'")
+
+
+@pytest.mark.parametrize(
+    ("venue", "city", "code"),
+    [
+        ("the velvet room", "", "venue_same"),
+        ("Melbourne Velvet Room", "Melbourne", "venue_same"),
+        ("The Velvet Room, 12 Swan St", "Melbourne", "venue_within"),
+        ("TBA", "Melbourne CBD", "venue_city_only"),
+        ("TBA", "", "venue_unknown"),
+        ("Online", "", "venue_unknown"),
+        ("Online", "Melbourne", "venue_unknown"),
+        ("القاعة المخملية", "", "venue_unknown"),
+        ("Velvet Lounge", "Melbourne", "venue_unclear"),
+        ("The Velvet Room", "Sydney", "same_name_other_city"),
+        ("", "Sydney", "city_differs"),
+        ("Town Hall", "Melbourne", "venue_differs"),
+        ("Town Hall", "Sydney", "venue_and_city_differ"),
+    ],
+)
+def test_places_compare_by_name_and_city(venue: str, city: str, code: str) -> None:
+    for a, b in (
+        (show(FNL), show(FNL, venue=venue, city=city)),
+        (show(FNL, venue=venue, city=city), show(FNL)),
+    ):
+        assert score(a, b).reasons[2].code == code
+
+
+def test_a_word_written_apart_is_the_word_written_together() -> None:
+    assert score(show("Giggle Fest"), show("Gigglefest")).reasons[1].code == "title_same"
+    assert fold("Fri\u200bday") == "friday"
+
+
+def test_the_arabic_stretch_is_silent() -> None:
+    assert score(show("ليلة الضحك"), show("ليلة الضـــحك")).reasons[1].code == "title_same"
+
+
+def test_slips_are_paired_the_same_way_from_both_sides() -> None:
+    one, other = show("abcdef abcdxz"), show("abcdeg abcdxf")
+    assert score(one, other).reasons[1].code == score(other, one).reasons[1].code == "title_similar"
+
+
+def test_a_title_is_read_to_a_limit() -> None:
+    assert len(fold("x" * 10_000)) == LONGEST_NAME
+
+
+@pytest.mark.parametrize(
+    ("minutes", "points"),
+    [(0, 30), (5, 30), (6, 26), (15, 26), (16, 22), (30, 22), (31, 12), (60, 12), (61, 5), (90, 5), (91, 0)],
+)
+def test_the_start_gives_points_by_its_distance(minutes: int, points: int) -> None:
+    later = show(FNL)._replace(starts_at=show(FNL).starts_at + timedelta(minutes=minutes))
+    assert score(show(FNL), later).reasons[0].points == points
+
+
+@pytest.mark.parametrize(
+    ("points", "verdict"),
+    [(0, "no"), (54, "no"), (55, "doubtful"), (87, "doubtful"), (88, "sure"), (100, "sure")],
+)
+def test_the_verdict_follows_from_the_points(points: int, verdict: str) -> None:
+    assert matching.verdict_of(points) == verdict
+
+
+def test_one_night_in_either_zone_is_one_night() -> None:
+    # 03:50 and 04:10 in Melbourne are two nights; told by Brisbane's clock they are one.
+    late = show(FNL, "2026-11-28 03:50")
+    assert score(late, show(FNL, "2026-11-28 03:10", zone="Australia/Brisbane")).reasons[0].points == 22
 
 
 # What holds for any pair

@@ -185,7 +185,7 @@ def event(number: str = EVENT_ID, **changes: Any) -> Json:
 def page(kind: str, rows: list[Any], **place: Any) -> Json:
     return {
         kind: rows,
-        "pagination": {"object_count": len(rows), "page_number": 1, "page_size": 50, "page_count": 1}
+        "pagination": {"page_number": 1, "page_size": 50, "page_count": 1}
         | {"has_more_items": False}
         | place,
     }

@@ -54,7 +54,7 @@ def client_for(
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    return asyncio.run(asyncio.wait_for(work, 30))
+    return asyncio.run(asyncio.wait_for(work, 120))
 
 
 async def collect(walk: AsyncIterator[Page]) -> list[Page]:

@@ -1,7 +1,6 @@
 """The budget of a credential and the breaker of an account, on a clock that only tests move."""
 
 import pytest
-from tests.platforms.stand_in import Time, run
 
 from housecount.platforms.base.errors import (
     CircuitOpen,
@@ -12,6 +11,7 @@ from housecount.platforms.base.errors import (
     Transient,
 )
 from housecount.platforms.http.budget import BudgetReading, LocalBreaker, LocalBudget, Rate
+from tests.platforms.stand_in import Time, run
 
 BROKEN = Transient("It failed.")
 
@@ -53,6 +53,15 @@ def test_what_other_programs_spent_counts_too() -> None:
     run(some.report(BudgetReading(used=7, limit=10, reset=30)))
     run(spend(some, 1))
     assert time.slept == []
+    run(spend(some, 1))
+    assert time.slept == [30]
+
+
+def test_calls_of_ours_that_the_platform_has_not_counted_yet_count_too() -> None:
+    time = Time()
+    some = budget(time)
+    run(spend(some, 8))
+    run(some.report(BudgetReading(used=3, limit=10, reset=30)))
     run(spend(some, 1))
     assert time.slept == [30]
 

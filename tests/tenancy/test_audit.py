@@ -4,11 +4,11 @@ from datetime import UTC, datetime
 
 import psycopg
 import pytest
-from tests.world import House, make_house, make_person
 
 from housecount.tenancy import queries, services
 from housecount.tenancy.identity import Identity, Role, acting_as
 from housecount.tenancy.models import AuditEntry, Invitation, Organisation
+from tests.world import House, make_house, make_person
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.world import make_house
 
 from housecount.installation import environment, keys
 from housecount.tenancy import crypto
@@ -17,6 +16,7 @@ from housecount.tenancy.errors import KeyMissing
 from housecount.tenancy.identity import acting_as
 from housecount.tenancy.models import Invitation
 from housecount.tenancy.services import invite
+from tests.world import make_house
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import psycopg
 import pytest
 from django.db import IntegrityError, connection, transaction
 from django.db.utils import DataError, ProgrammingError
-from tests.world import House, make_house
 
 from housecount.installation import roles
 from housecount.tenancy.identity import (
@@ -21,6 +20,7 @@ from housecount.tenancy.identity import (
     unscoped,
 )
 from housecount.tenancy.models import Organisation, User
+from tests.world import House, make_house
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ from uuid import uuid4
 import pytest
 from django.db import connection
 from django.utils import timezone as clock
-from tests.world import PASSWORD, House, Person, make_house, make_person
 
 from housecount.tenancy import queries, services
 from housecount.tenancy.errors import (
@@ -19,6 +18,7 @@ from housecount.tenancy.errors import (
 )
 from housecount.tenancy.identity import Identity, Role, acting_as
 from housecount.tenancy.models import Invitation, Membership, User
+from tests.world import PASSWORD, House, Person, make_house, make_person
 
 
 @pytest.fixture

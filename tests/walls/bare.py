@@ -10,14 +10,16 @@ THEIRS = UUID("00000000-0000-4000-8000-00000000000b")
 Connection = psycopg.Connection[tuple[object, ...]]
 
 
+TENANT_TABLES = """
+    SELECT class.relname::text FROM pg_class class JOIN pg_attribute attribute ON attrelid = class.oid
+    WHERE class.relkind IN ('r', 'p') AND attname = 'organisation_id' AND NOT attisdropped
+    AND relnamespace = 'public'::regnamespace ORDER BY 1
+"""
+
+
 def tenant_tables(connection: Connection) -> list[str]:
     """Every table with an organisation_id, from the catalogue."""
-    rows = connection.execute(
-        "SELECT class.relname::text FROM pg_class class JOIN pg_attribute attribute ON attrelid = class.oid"
-        " WHERE class.relkind IN ('r', 'p') AND attname = 'organisation_id' AND NOT attisdropped"
-        " AND relnamespace = 'public'::regnamespace ORDER BY 1"
-    )
-    return [str(name) for (name,) in rows]
+    return [str(name) for (name,) in connection.execute(TENANT_TABLES)]
 
 
 def lay_bare(connection: Connection) -> None:

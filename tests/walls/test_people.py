@@ -6,10 +6,10 @@ import psycopg
 import pytest
 from django.db import connection
 from django.db.utils import ProgrammingError
-from tests.world import House, make_house, make_person
 
 from housecount.tenancy.identity import PEOPLE, Identity, Role, acting_as
 from housecount.tenancy.models import AuditEntry, Membership, Organisation, User
+from tests.world import House, make_house, make_person
 
 
 @pytest.fixture(scope="module")
@@ -109,3 +109,26 @@ def test_the_audit_log_is_the_admins_and_only_of_their_organisation(house: House
         with acting_as(house.identity(role)):
             found = set(AuditEntry.objects.values_list("organisation_id", flat=True))
         assert found == ({house.organisation.pk} if role is Role.ADMIN else set())
+
+
+@pytest.mark.parametrize("role", PEOPLE)
+def test_addresses_that_allauth_keeps_are_ones_own(house: House, role: Role) -> None:
+    from allauth.account.models import EmailAddress
+
+    with acting_as(Identity.nobody(house.act.user.pk)):
+        EmailAddress.objects.get_or_create(user=house.act.user, email=house.act.user.email)
+    with acting_as(house.identity(role)):
+        assert EmailAddress.objects.count() == int(role is Role.ACT)
+
+
+def test_the_owner_is_bound_by_the_policies_and_works_through_one_organisation_at_a_time(
+    house: House, other: House, owner_connection: psycopg.Connection[tuple[object, ...]]
+) -> None:
+    count = "SELECT count(*) FROM tenancy_membership"
+    assert owner_connection.execute(count).fetchone() == (0,)
+    with owner_connection.transaction():
+        owner_connection.execute(
+            "SELECT set_config('app.role', 'system', true), set_config('app.organisation_id', %s, true)",
+            [str(make_house().organisation.pk)],
+        )
+        assert owner_connection.execute(count).fetchone() == (4,)

@@ -1,5 +1,6 @@
 """Every tenant table, as every role, in one's own and in the other organisation; from the catalogue."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -10,11 +11,11 @@ import pytest
 from django.db.migrations.loader import MigrationLoader
 from psycopg import sql
 from psycopg.errors import InsufficientPrivilege
-from tests.walls.bare import OURS, THEIRS, Connection, tenant_tables
 
 from housecount.installation import roles
 from housecount.tenancy.identity import Role
 from housecount.tenancy.walls import DECLARATIONS, Declaration
+from tests.walls.bare import OURS, THEIRS, Connection, tenant_tables
 
 NOT_TENANT = {
     "tenancy_user": "a person can belong to several organisations; has policies of its own",
@@ -238,3 +239,16 @@ def test_what_is_declared_audited_or_append_only_has_its_trigger(
         assert ((table, "audit") in triggers) == declared[table].audit, table
         if declared[table].append_only:
             assert (table, "append_only") in triggers, table
+
+
+def test_policies_ask_who_acts_once_per_statement_and_not_per_row(owner_connection: Connection) -> None:
+    """`(SELECT app.role())` is computed once; a bare `app.role()` for each of a million rows."""
+    policies = owner_connection.execute(
+        "SELECT tablename::text, policyname::text, concat(qual, ' ', with_check) FROM pg_policies"
+        " WHERE schemaname = 'public'"
+    ).fetchall()
+    assert len(policies) > 20
+    for table, policy, condition in policies:
+        asked = str(condition).count("app.")
+        once = len(re.findall(r"SELECT app\.\w+\(\)", str(condition)))
+        assert asked == once, (table, policy, condition)

@@ -298,8 +298,8 @@ def _select(
 ) -> list[tuple[Any, ...]]:
     return bulk.fetch(
         f"SELECT {', '.join(fields)} FROM {table.name}"  # noqa: S608
-        f" WHERE organisation_id = %s AND account_id = %s AND {key} = ANY(%s)",
-        [*account, ids],
+        f" WHERE organisation_id = %s AND account_id = %s AND {key} = ANY(%s::text[])",
+        [*account, bulk.texts(ids)],
     )
 
 

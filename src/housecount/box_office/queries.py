@@ -11,7 +11,7 @@ from typing import NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db.models import BooleanField, Count, ExpressionWrapper, Q, QuerySet, Sum
+from django.db.models import BooleanField, Count, ExpressionWrapper, F, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce, TruncDate
 
 from housecount.box_office import bulk
@@ -68,11 +68,18 @@ class TypeCount(NamedTuple):
     cancelled: int
 
 
+class Candidate(NamedTuple):
+    """A show that a listing may belong to (after merges), and what speaks for it."""
+
+    suggestion: Suggestion
+    show: Show
+
+
 class Waiting(NamedTuple):
     """A listing in doubt with the shows it may belong to, the likeliest first."""
 
     listing: Listing
-    suggestions: list[Suggestion]
+    candidates: list[Candidate]
 
 
 def matching_shows(organisation_id: UUID, wanted: ShowFilter) -> QuerySet[Show]:
@@ -238,26 +245,28 @@ def _types_of(
 def _open_suggestions(organisation_id: UUID) -> QuerySet[Suggestion]:
     return Suggestion.objects.filter(
         organisation_id=organisation_id, declined=False, listing__gone_at=None
-    ).exclude(show__merged_into__isnull=False)
+    ).exclude(Q(show=F("listing__show")) | Q(show__merged_into=F("listing__show")))
 
 
 def waiting_listings(organisation_id: UUID, show_id: UUID | None = None) -> list[Waiting]:
     """Listings in doubt, the earliest first; only those that count for `show_id` where given."""
     suggestions = _open_suggestions(organisation_id).select_related(
-        "listing__account", "listing__show__venue", "show__venue"
+        "listing__account", "listing__show__venue", "show__venue", "show__merged_into__venue"
     )
     if show_id is not None:
         suggestions = suggestions.filter(listing__show_id=show_id)
     by_listing: dict[UUID, Waiting] = {}
     for suggestion in suggestions.order_by("listing__starts_at", "listing_id", "-score"):
         waiting = by_listing.setdefault(suggestion.listing_id, Waiting(suggestion.listing, []))
-        waiting.suggestions.append(suggestion)
+        show = suggestion.show.merged_into or suggestion.show
+        if all(candidate.show.id != show.id for candidate in waiting.candidates):
+            waiting.candidates.append(Candidate(suggestion, show))
     return list(by_listing.values())
 
 
 def count_waiting(organisation_id: UUID) -> int:
     """How many listings wait for a person."""
-    return _open_suggestions(organisation_id).aggregate(count=Count("listing_id", distinct=True))["count"]
+    return _open_suggestions(organisation_id).values("listing_id").distinct().count()
 
 
 def set_aside(organisation_id: UUID, limit: int) -> list[SetAside]:

@@ -191,10 +191,16 @@ def entry_kind(change: Figures, *, first: bool) -> EntryKind:
 def as_sold(ticket: TicketFacts) -> TicketFacts:
     """The ticket as it stood when it was bought, as far as can be told: valid, at the most it ever cost."""
     price = max(ticket.peak_gross, ticket.gross)
-    return ticket._replace(validity=Validity.VALID, gross=price, peak_gross=price, gone=False)
+    if ticket.validity is Validity.VALID and ticket.gross == ticket.peak_gross and not ticket.gone:
+        return ticket
+    return ticket._replace(
+        validity=Validity.VALID, paid=ticket.paid or price > 0, gross=price, peak_gross=price, gone=False
+    )
 
 
 def as_bought(order: OrderFacts) -> OrderFacts:
     """The order's own money as it stood when it was bought, as far as can be told: nothing refunded yet."""
+    if not order.refunds:
+        return order
     gross = order.gross + order.refunds
-    return order._replace(gross=gross, refunds=0, nothing_paid=order.nothing_paid and not order.refunds)
+    return order._replace(gross=gross, refunds=0, nothing_paid=False)

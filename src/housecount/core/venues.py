@@ -73,11 +73,11 @@ def compare_places(venue_a: str, city_a: str, venue_b: str, city_b: str) -> Plac
 def _unknown(
     online: tuple[bool, bool], city: str, cities: str, city_name: str, mentions: tuple[tuple[str, ...], ...]
 ) -> Place:
-    if any(online):
-        return Place("venue_unknown", "Only one is online", "only one of them is online", mentions)
     if city == "differs":
         sentence = f"A venue is not known, and the cities differ: {cities}"
         return Place("city_differs", sentence, "the cities differ", mentions)
+    if any(online):
+        return Place("venue_unknown", "Only one is online", "only one of them is online", mentions)
     if city == "same":
         return Place("venue_city_only", f"A venue is not known; both are in {city_name}", "", mentions)
     return Place("venue_unknown", "A venue is not known", "the venue is not known on both sides", mentions)

@@ -5,6 +5,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from housecount.installation import environment
+from housecount.tenancy import mails
 from housecount.tenancy.identity import Identity, acting_as
 from housecount.tenancy.models import User
 
@@ -23,6 +24,12 @@ def public_link(request: HttpRequest | None, path: str) -> str:
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc] # allauth is not typed
     """No sign-up without an invitation; links in mails lead to the configured address."""
 
+    error_messages = {
+        **DefaultAccountAdapter.error_messages,
+        "email_password_mismatch": "The e-mail address or the password is not right.",
+        "too_many_login_attempts": "Too many failed attempts. Wait five minutes and try again.",
+    }
+
     def is_open_for_signup(self, request: HttpRequest) -> bool:  # noqa: ARG002 - allauth's signature
         """Never: people come by invitation."""
         return False
@@ -36,6 +43,11 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc] # allauth is 
         """Store a new password for a person who proved themselves by the old one or by a mailed link."""
         with acting_as(Identity.nobody(user.pk)):
             super().set_password(user, password)
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, object]) -> None:
+        """Write the mail now and post it after the answer, which then takes no longer for a known address."""
+        words = {"request": self.request, "email": email} | context
+        mails.post_later(self.render_mail(template_prefix, email, words))
 
     def get_reset_password_from_key_url(self, key: str) -> str:
         """The link in a password mail; `key` is as allauth made it."""

@@ -4,6 +4,9 @@ The database decides what a row may be seen or changed by (`housecount.tenancy.w
 settings, `app.role`, `app.organisation_id` and `app.user_id`, and they are set here, together with the
 switch to the application's role, in one statement at the start of each transaction. Every one of them ends
 with its transaction, so that a pooling proxy may hand the connection to somebody else after it.
+
+The guard sees what goes through a cursor's `execute` and `executemany`. A cursor's `copy` passes it by: use
+it within `acting_as` only, and into a temporary table (PostgreSQL refuses a COPY into one with row security).
 """
 
 import re

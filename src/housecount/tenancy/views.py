@@ -6,6 +6,7 @@ from collections.abc import Callable
 from uuid import UUID
 
 from allauth.account.adapter import get_adapter
+from allauth.core import ratelimit
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -31,6 +32,8 @@ logger = logging.getLogger(__name__)
 @require_http_methods(["GET", "POST"])
 def invitation(request: HttpRequest, token: str) -> HttpResponse:
     """Shows what one is invited to; a POST joins. Signs in whoever gets an account by it."""
+    if not ratelimit.consume(request, action="invitation"):
+        return ratelimit.respond_429(request)  # type: ignore[no-any-return] # allauth is not typed
     try:
         offer = services.offer(token)
     except InvitationUnusable as error:
@@ -92,6 +95,8 @@ def _people(request: MemberRequest, form: InviteForm, status: int = 200) -> Http
 @require_role(Role.ADMIN)
 def invite(request: MemberRequest) -> HttpResponse:
     """Mail an invitation."""
+    if not ratelimit.consume(request, action="invite", user=request.user):
+        return ratelimit.respond_429(request)  # type: ignore[no-any-return] # allauth is not typed
     form = InviteForm(request.POST)
     if not form.is_valid():
         return _people(request, form, status=422)

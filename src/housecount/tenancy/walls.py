@@ -5,7 +5,9 @@ another tenant table. What was declared is kept in `DECLARATIONS`, so that the t
 every role; a table with an `organisation_id` that was never declared fails them.
 
 The database role of the application owns nothing. It is granted what a table needs and no more, and sees no
-row for which the settings of `housecount.tenancy.identity` do not speak.
+row for which the settings of `housecount.tenancy.identity` do not speak. The owner is bound by the policies
+too: a migration that changes data sets `app.role` to `system` and `app.organisation_id`, one organisation after
+the other.
 """
 
 from collections.abc import Iterable, Sequence

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import msgspec
 
-from housecount_sandbox.eventbrite.render import API
+from housecount_sandbox.eventbrite.listings import API
 
 if TYPE_CHECKING:
     from housecount_sandbox.eventbrite.model import Account, Event, Webhook

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from housecount_sandbox.eventbrite import render as draw
+from housecount_sandbox.eventbrite import listings as draw
 from housecount_sandbox.eventbrite import reports, sales
 from housecount_sandbox.eventbrite.answers import (
     bad_argument,

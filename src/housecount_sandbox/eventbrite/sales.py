@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
+from housecount_sandbox.eventbrite import listings
 from housecount_sandbox.eventbrite import render as draw
 from housecount_sandbox.eventbrite.answers import (
     choice,
@@ -161,7 +162,7 @@ def ticket_classes(world: World, account: Account, question: Question, identity:
     choice(question, "pos", ("online", "at_the_door"))
     rows = [each for each in event.ticket_classes if category in ("all", each.category)]
     now = world.stage.clock()
-    return page(question, "ticket_classes", rows, lambda each: draw.ticket_class(each, now))
+    return page(question, "ticket_classes", rows, lambda each: listings.ticket_class(each, now))
 
 
 def ticket_classes_for_sale(
@@ -173,7 +174,7 @@ def ticket_classes_for_sale(
         raise not_found("event")
     now = world.stage.clock()
     rows = [each for each in event.ticket_classes if not each.hidden and now < event.start]
-    return page(question, "ticket_classes", rows, lambda each: draw.ticket_class(each, now))
+    return page(question, "ticket_classes", rows, lambda each: listings.ticket_class(each, now))
 
 
 def ticket_class(world: World, account: Account, _question: Question, event_id: str, identity: str) -> Any:
@@ -181,7 +182,7 @@ def ticket_class(world: World, account: Account, _question: Question, event_id: 
     event = own_event(world, account, event_id)
     for each in event.ticket_classes:
         if each.id == identity:
-            return draw.ticket_class(each, world.stage.clock())
+            return listings.ticket_class(each, world.stage.clock())
     raise not_found("ticket_class")
 
 

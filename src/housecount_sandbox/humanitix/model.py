@@ -59,6 +59,8 @@ class EventDate:
     show: str
     disabled: bool = False
     deleted: bool = False
+    # Valid tickets that are no donation.
+    sold: int = 0
 
 
 @dataclass(slots=True, eq=False)

@@ -168,7 +168,7 @@ def _ticket_type(item: TicketType) -> dict[str, Any]:
 
 
 def totals(item: Order, *, at_purchase: bool) -> dict[str, msgspec.Raw | bool]:
-    """`purchaseTotals`, or `totals` as they are now. The identities of the reference hold to the cent."""
+    """`purchaseTotals`, or `totals` as they are now. The known identities between the fields hold to the cent."""
     subtotal = discounts = passed_on = absorbed = taxes = admissions = rebates = 0
     for ticket in item.bought():
         subtotal += ticket.price

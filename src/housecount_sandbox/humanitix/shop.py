@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import TYPE_CHECKING
 
-from housecount_sandbox.amounts import proportion, share, spread
+from housecount_sandbox.amounts import proportion, share
 from housecount_sandbox.clock import whole_millis
 from housecount_sandbox.humanitix.model import (
     AMEX_RATE,
@@ -267,6 +267,7 @@ class Humanitix:
             order.buyer.last_name,
         )
         order.tickets.append(ticket)
+        order.date.sold += not ticket_type.is_donation
         self.tickets[ticket.id] = ticket
         return ticket
 
@@ -296,9 +297,12 @@ class Humanitix:
             order.donation_ticket_refunds += donations
             for ticket in chosen:
                 ticket.refund = ticket.paid
-        elif admissions:
-            for ticket, part in zip(admissions, spread(value, len(admissions)), strict=True):
+        else:
+            left = value
+            for ticket in admissions:
+                part = min(left, ticket.paid - ticket.refund)
                 ticket.refund += part
+                left -= part
         if void:
             self._void(order, chosen, zeroed=True)
 
@@ -338,6 +342,7 @@ class Humanitix:
         self._void(order, [ticket], zeroed=True)
         ticket.swapped_to, ticket.swapped_at = new.id, moment
         order.tickets.append(new)
+        order.date.sold += not new.ticket_type.is_donation
         self.tickets[new.id] = new
         return new
 
@@ -358,6 +363,7 @@ class Humanitix:
         order.event.orders.remove(order)
         del self.orders[order.id]
         for ticket in order.tickets:
+            order.date.sold -= ticket.valid and not ticket.ticket_type.is_donation
             del self.tickets[ticket.id]
 
     def delete_event(self, event: Event) -> None:
@@ -383,7 +389,7 @@ class Humanitix:
     def cancel_event(self, event: Event) -> None:
         """Refund and void every valid ticket, and take the listing off sale."""
         for order in list(event.orders):
-            valid = [ticket for ticket in order.tickets if ticket.valid and not ticket.refund]
+            valid = [ticket for ticket in order.tickets if ticket.valid]
             if valid:
                 self.refund(order, valid)
         event.published, event.suspend_sales = False, True
@@ -412,6 +418,7 @@ class Humanitix:
     def _void(order: Order, tickets: Iterable[Ticket], *, zeroed: bool) -> None:
         for ticket in tickets:
             if ticket.valid:
+                order.date.sold -= not ticket.ticket_type.is_donation
                 ticket.cancelled_at = order.updated - timedelta(milliseconds=20)
                 ticket.zeroed = zeroed
 

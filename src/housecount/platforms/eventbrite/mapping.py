@@ -22,6 +22,8 @@ _ENDED: Final = {
 }
 #: Statuses that are documented and mean that nothing was bought (yet).
 _NOT_BOUGHT: Final = frozenset({"started", "pending", "abandoned"})
+#: Statuses of an attendee who is on the door list.
+_ADMITTED: Final = frozenset({"attending", "checked in"})
 _CATEGORIES: Final = {category.value: category for category in Category}
 _NO_COSTS: Final = wire.Costs()
 #: Seats and quantities above this are no numbers of seats.
@@ -110,9 +112,14 @@ def _ticket(
     if not attendee.category:
         notices.append("A ticket's class is unknown to us: it is counted as an admission.")
 
-    if attendee.refunded or ended is Validity.REFUNDED:
+    status = (attendee.status or "").casefold()
+    # Given back but neither cancelled nor taken off the door list: it still admits, and nothing was paid for it.
+    still_admits = attendee.refunded and not attendee.cancelled and status in _ADMITTED and ended is None
+    if still_admits:
+        validity = Validity.VALID
+    elif attendee.refunded or ended is Validity.REFUNDED:
         validity = Validity.REFUNDED
-    elif attendee.cancelled or ended is not None or (attendee.status or "").casefold() == "deleted":
+    elif attendee.cancelled or ended is not None or status == "deleted":
         validity = Validity.CANCELLED
     else:
         validity = Validity.VALID
@@ -130,12 +137,12 @@ def _ticket(
         facts=TicketFacts(
             category=_CATEGORIES.get(attendee.category, Category.ADMISSION),
             validity=validity,
-            paid=paid > 0,
-            gross=gross,
+            paid=paid > 0 and not still_admits,
+            gross=0 if still_admits else gross,
             peak_gross=gross,
             absorbed_fees=absorbed,
             passed_on_fees=fees - absorbed,
-            tax=tax,
+            tax=0 if still_admits else tax,
         ),
         created_at=utc(attendee.created, "time of a ticket") if attendee.created else changed_at,
         changed_at=changed_at,

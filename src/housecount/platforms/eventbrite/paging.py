@@ -25,20 +25,22 @@ P = TypeVar("P", wire.OrderPage, wire.AttendeePage, wire.EventPage, wire.ClassPa
 async def pages(
     client: Client, path: str, decoder: msgspec.json.Decoder[P], params: Mapping[str, str]
 ) -> AsyncIterator[P]:
-    """Every page of a list. Rows may come twice; a list that lost a row on the way is read again from its start.
+    """Every page of a list. Rows may come twice; a list that lost a row on the way is read again from its start, at
+    most twice: a row would have to be passed over three times.
 
     Raises `ContractChanged` for a list that goes in circles or has no end.
     """
     for last_try in (False, False, True):
-        walk = _walk(client, path, decoder, params)
         try:
-            async for page in walk:
+            async for page in _walk(client, path, decoder, params):
                 yield page
-        except (PagingReset, _Shrunk):
+        except PagingReset:
             if last_try:
                 raise Transient(f"A list of Eventbrite's kept changing while it was read ({path}).") from None
-            continue
-        return
+        except _Shrunk:
+            pass
+        else:
+            return
 
 
 class _Shrunk(Exception):

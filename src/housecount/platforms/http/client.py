@@ -7,10 +7,13 @@ time and size, follows no redirect, keeps no cookie, and lets no secret into a l
 import asyncio
 import logging
 import random
+import re
+import ssl
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import Generic, Self, TypeVar
@@ -115,6 +118,7 @@ class Client:
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             follow_redirects=False,
             trust_env=False,
+            verify=_trusted() if profile.base_url.startswith("https:") else _no_tls(),
             limits=httpx2.Limits(
                 max_connections=profile.concurrency, max_keepalive_connections=profile.concurrency
             ),
@@ -234,7 +238,13 @@ class Client:
             # PostgreSQL keeps no NUL, and no text of a platform needs one.
             body = body.replace(b"\\u0000", b"\\ufffd")
         try:
-            return decoder.decode(body)
+            try:
+                return decoder.decode(body)
+            except msgspec.ValidationError:
+                raise
+            except msgspec.DecodeError:
+                # Somebody's name was cut in the middle of an emoji: that must not cost the page.
+                return decoder.decode(_SURROGATE.sub(_whole, body))
         except msgspec.ValidationError as error:
             raise ContractChanged(
                 f"{self.profile.label} answered in a shape we do not know ({path}: {shape(error)})."
@@ -244,6 +254,27 @@ class Client:
                 f"{self.profile.label} sent a page or a broken answer where data was due ({path}). "
                 "It will be asked again."
             ) from None
+
+
+@cache  # reading the certificates of the machine takes longer than an idle read
+def _trusted() -> ssl.SSLContext:
+    return httpx2.create_ssl_context(trust_env=False)
+
+
+@cache
+def _no_tls() -> ssl.SSLContext:
+    """For plain addresses (a sandbox): trusts nobody."""
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+#: An escaped UTF-16 pair, or a half of one without the other.
+_SURROGATE = re.compile(
+    rb"(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
+)
+
+
+def _whole(found: re.Match[bytes]) -> bytes:
+    return found[1] or b"\\ufffd"
 
 
 def shape(error: msgspec.ValidationError) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from decimal import ROUND_HALF_EVEN, Decimal
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -26,12 +27,19 @@ def minor(amount: Decimal | None, currency: str) -> int:
     half to even; it is less than a ten-thousandth of a cent. Any other fraction of a minor unit is refused with
     `NotMoney`.
     """
-    if amount is None:
+    if not amount:
         return 0
+    if not amount.is_finite():
+        raise NotMoney(f"{amount} is not an amount of money.")
+    return _minor(amount, currency)
+
+
+@lru_cache(8192)  # a season has few prices
+def _minor(amount: Decimal, currency: str) -> int:
     try:
         return to_minor(amount, currency)
     except NotMoney:
-        if not amount.is_finite() or amount.adjusted() > 12:
+        if amount.adjusted() > 12:
             raise
         whole = amount.quantize(Decimal(1).scaleb(-exponent(currency)), ROUND_HALF_EVEN)
         if abs(amount - whole) > _NOISE:
@@ -107,7 +115,7 @@ def _facts(order: wire.Order, currency: str, notices: list[str]) -> OrderFacts:
     # With a donation it is not known whether the total holds it, so nothing is compared.
     if totals.total is not None and not extra and minor(totals.total, currency) != gross + passed_on + amex:
         notices.append("Its total is not what its parts add up to.")
-    for amount in (totals.gross_sales, *_purchase(order.purchase_totals)):
+    for amount in (totals.gross_sales, totals.total, *_purchase(order.purchase_totals)):
         minor(amount, currency)  # kept in the raw record only, and never when it is absurd
 
     return OrderFacts(
@@ -138,6 +146,13 @@ def _fees(totals: wire.Totals, currency: str) -> tuple[int, int, int]:
     return passed_on, absorbed, both
 
 
+def _second(totals: wire.TotalsV2 | None) -> tuple[Decimal | None, ...]:
+    if totals is None:
+        return ()
+    after_tax = totals.sub_total.after_tax if totals.sub_total else None
+    return totals.discount, totals.refunds, after_tax
+
+
 def _purchase(totals: wire.PurchaseTotals | None) -> tuple[Decimal | None, ...]:
     return () if totals is None else (totals.discounts, totals.subtotal, totals.total)
 
@@ -146,12 +161,7 @@ def ticket_record(ticket: wire.Ticket, event_id: str) -> Ticket:
     """The neutral ticket: what it is and whether it admits. Its money is on its order. Raises as `order_record`."""
     ticket.event_id = ticket.event_id or event_id
     currency = _currency(ticket.currency, ticket.event_currency)
-    price = minor(ticket.price, currency)
-    net = (
-        price - minor(ticket.discount, currency)
-        if ticket.net_price is None
-        else minor(ticket.net_price, currency)
-    )
+    value = _value(ticket, currency)
     gone = (
         ticket.status == "cancelled"
         or ticket.cancelled_at is not None
@@ -159,8 +169,14 @@ def ticket_record(ticket: wire.Ticket, event_id: str) -> Ticket:
         or (ticket.swapped_to is not None and ticket.swapped_to.id is not None)
     )
     created, updated = utc_or_none(ticket.created_at), utc_or_none(ticket.updated_at)
-    for amount in (ticket.total, ticket.taxes, ticket.passed_on_fee, ticket.absorbed_fee):
-        minor(amount, currency)
+    for amount in (
+        ticket.price,
+        ticket.total,
+        ticket.taxes,
+        ticket.passed_on_fee,
+        *_second(ticket.totals_v2),
+    ):
+        minor(amount, currency)  # kept in the raw record only, and never when it is absurd
     return Ticket(
         external_id=identifier(ticket.id),
         order_id=identifier(ticket.order_id, "order id"),
@@ -172,8 +188,8 @@ def ticket_record(ticket: wire.Ticket, event_id: str) -> Ticket:
         facts=TicketFacts(
             category=Category.DONATION if ticket.is_donation else Category.ADMISSION,
             validity=Validity.CANCELLED if gone else Validity.VALID,
-            paid=net > 0,
-            in_order=_in_order(ticket, net, currency, cancelled=gone),
+            paid=value > 0,
+            in_order=_in_order(ticket, value, currency, cancelled=gone),
         ),
         created_at=utc(created or updated),
         changed_at=utc(updated or created),
@@ -181,18 +197,27 @@ def ticket_record(ticket: wire.Ticket, event_id: str) -> Ticket:
     )
 
 
-def _in_order(ticket: wire.Ticket, net: int, currency: str, *, cancelled: bool) -> int:
+def _value(ticket: wire.Ticket, currency: str) -> int:
+    """What was paid for the ticket, without fees on top. `netPrice` leaves absorbed fees out as well."""
+    if ticket.net_price is None:
+        return minor(ticket.price, currency) - minor(ticket.discount, currency)
+    return minor(ticket.net_price, currency) + minor(ticket.absorbed_fee, currency)
+
+
+def _in_order(ticket: wire.Ticket, value: int, currency: str, *, cancelled: bool) -> int:
     """A donation's money that is still in its order's gross.
 
     Cancelling rewrites a ticket's price to 0; what it was then stands only in `totalsV2`, with what was given
     back. Where that is missing too, a cancelled donation of price 0 is taken as given back.
     """
+    if not ticket.is_donation:
+        return 0
     v2 = ticket.totals_v2
-    refunded = minor(v2.refunds, currency) if v2 else 0
-    value = net
-    if cancelled and net == 0 and v2 is not None and v2.sub_total is not None:
+    if v2 is None:
+        return max(0, value)
+    if cancelled and value == 0 and v2.sub_total is not None:
         value = minor(v2.sub_total.after_tax, currency) - minor(v2.discount, currency)
-    return max(0, value - refunded) if ticket.is_donation else 0
+    return max(0, value - minor(v2.refunds, currency))
 
 
 def _currency(own: str, event: str) -> str:
@@ -208,6 +233,8 @@ def event_record(event: wire.Event, region: str) -> Event:
     external_id = identifier(event.id)
     currency = check_currency(event.currency)
     event.region = region
+    if event.total_capacity is not None and not 0 < event.total_capacity <= _MOST_SEATS:
+        event.total_capacity = None
     dates = [wire.event_date.decode(raw) for raw in event.dates or ()]
     event.dates = [msgspec.Raw(wire.encode(date)) for date in dates]
     kept: list[tuple[wire.TicketType, TicketType]] = []
@@ -237,9 +264,7 @@ def _listings(
     place = event.event_location or wire.EventLocation()
     # The capacity is the whole event's: of one date among several it says nothing.
     standing = sum(not date.deleted for date in dates)
-    capacity = event.total_capacity
-    if standing > 1 or capacity is None or not 0 < capacity <= _MOST_SEATS:
-        capacity = None
+    capacity = event.total_capacity if standing <= 1 else None
     listings: dict[str, Listing] = {}
     for date in dates:
         session_id = identifier(date.id, "date id") if date.id else ""

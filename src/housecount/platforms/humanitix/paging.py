@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import msgspec
 
-from housecount.platforms.base.errors import ContractChanged, Transient
+from housecount.platforms.base.errors import ContractChanged
 from housecount.platforms.http.client import Client
 from housecount.platforms.humanitix import wire
 
@@ -27,7 +27,8 @@ async def pages(
 
     New rows push others to later pages: that only repeats some. A list that loses rows while it is read (a ticket
     is cancelled while the complete ones are walked) pulls others to earlier pages, and one may be passed over: it
-    is read again from its start. Raises `ContractChanged` for a list that goes in circles or has no end.
+    is read again from its start, at most twice: a row would have to be passed over three times. Raises
+    `ContractChanged` for a list that goes in circles or has no end.
     """
     for _ in range(3):
         longest, shrunk = 0, False
@@ -37,7 +38,6 @@ async def pages(
             yield page
         if not shrunk:
             return
-    raise Transient(f"A list of Humanitix's kept changing while it was read ({path}).")
 
 
 async def _walk(

@@ -152,8 +152,8 @@ class EventLocation(Struct, omit_defaults=True, kw_only=True, rename="camel"):
 
 
 class Event(Struct, omit_defaults=True, kw_only=True, rename="camel"):
-    region: str = field(name="_region", default="")
     id: str = field(name="_id")
+    region: str = field(name="_region", default="")
     created_at: datetime | None = None
     currency: str
     dates: list[Raw] | None = None
@@ -183,4 +183,5 @@ event_date = msgspec.json.Decoder(EventDate)
 ticket_type = msgspec.json.Decoder(TicketType)
 order = msgspec.json.Decoder(Order)
 ticket = msgspec.json.Decoder(Ticket)
-encode = msgspec.json.Encoder(decimal_format="number").encode
+#: Amounts are kept as strings, so that nobody who opens a raw record makes floats of them.
+encode = msgspec.json.Encoder().encode

@@ -1,0 +1,22 @@
+"""Background jobs of tenancy."""
+
+import asyncio
+
+from django.db import connections
+from procrastinate.contrib.django import app
+
+from housecount.tenancy.sessions import SessionStore
+
+
+@app.periodic(cron="41 3 * * *")
+@app.task(queueing_lock="forget-expired-sessions")
+async def forget_expired_sessions(timestamp: int) -> None:  # noqa: ARG001 - periodic jobs are told their time
+    """Removes sessions that can no longer be used."""
+    await asyncio.to_thread(_forget)
+
+
+def _forget() -> None:
+    try:
+        SessionStore.clear_expired()
+    finally:
+        connections.close_all()

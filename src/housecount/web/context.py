@@ -1,0 +1,38 @@
+"""What the frame around every page needs."""
+
+from typing import Any
+
+from django.db import connection
+from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
+
+from housecount.box_office.queries import count_waiting
+from housecount.tenancy.identity import PEOPLE, Identity, Role, current_identity
+
+OFFICE = (Role.ADMIN, Role.PROMOTER, Role.BOOKKEEPER)
+"""Who sees the whole organisation's figures."""
+SELLERS = (Role.ADMIN, Role.PROMOTER)
+"""Who decides what belongs together."""
+
+
+def frame(request: HttpRequest) -> dict[str, Any]:
+    """The organisation, what this person may open, and how many listings wait (asked only when shown)."""
+    identity: Identity | None = getattr(request, "identity", None)
+    member = identity is not None and identity.role in PEOPLE
+    office = member and identity is not None and identity.role in OFFICE
+    return {
+        "frame_member": member,
+        "frame_office": office,
+        "frame_seller": member and identity is not None and identity.role in SELLERS,
+        "frame_admin": member and identity is not None and identity.role is Role.ADMIN,
+        "frame_waiting": SimpleLazyObject(lambda: _waiting(identity)),
+    }
+
+
+def _waiting(identity: Identity | None) -> int:
+    # A page about an error may be drawn in a transaction that is already lost.
+    if identity is None or identity.organisation_id is None or current_identity() is None:
+        return 0
+    if connection.needs_rollback:
+        return 0
+    return count_waiting(identity.organisation_id)

@@ -1,0 +1,76 @@
+"""A show as a row of a list and as the head of its page: the count, ready to be written down."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+
+from msgspec import Struct
+
+from housecount.sync.queries import ListingCount, ShowCount
+from housecount.web import words
+from housecount.web.charts import Bar, bar
+from housecount.web.words import Age
+
+
+class ShowRow(Struct, frozen=True, kw_only=True):
+    """One show. Times are in the venue's zone."""
+
+    count: ShowCount
+    day: str
+    clock: str
+    near: str
+    bar: Bar
+    age: Age
+
+
+class ListingRow(Struct, frozen=True, kw_only=True):
+    """One listing of a show."""
+
+    count: ListingCount
+    slot: int
+    age: Age
+    last_sweep: str
+    link: str
+
+
+def show_row(count: ShowCount, now: datetime) -> ShowRow:
+    """The row of a show."""
+    taken: dict[str, int] = defaultdict(int)
+    for each in count.listings:
+        if each.listing.gone_at is None:
+            taken[each.platform] += each.figures.sold + each.figures.comps
+    return ShowRow(
+        count=count,
+        day=words.day(count.starts_at, now),
+        clock=words.clock(count.starts_at),
+        near=words.nearness(count.starts_at, now),
+        bar=bar(taken, _seats(count, sum(taken.values()))),
+        age=words.show_age(count, now),
+    )
+
+
+def _seats(count: ShowCount, taken: int) -> int | None:
+    """The capacity to measure `taken` against; None where it cannot be known whether there are more seats."""
+    if count.capacity is None or count.show.capacity is not None or taken <= count.capacity:
+        return count.capacity
+    # More than any one platform was given. They may have been given parts of the house, so that only more
+    # than all of them together is surely too much.
+    told = [each.listing.capacity or 0 for each in count.listings if each.listing.gone_at is None]
+    return sum(told) if all(told) and taken > sum(told) else None
+
+
+def listing_rows(count: ShowCount, now: datetime) -> Sequence[ListingRow]:
+    """The rows of a show's listings; those that are gone come last."""
+    ordered = sorted(count.listings, key=lambda each: (each.listing.gone_at is not None, each.platform))
+    return [
+        ListingRow(
+            count=each,
+            slot=words.platform_slot(each.platform),
+            age=words.listing_age(each, now),
+            last_sweep=words.ago(each.freshness.last_sweep_at, now)
+            if each.freshness.last_sweep_at
+            else "never",
+            link=each.listing.url if each.listing.url.startswith("https://") else "",
+        )
+        for each in ordered
+    ]

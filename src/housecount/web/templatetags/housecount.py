@@ -1,0 +1,47 @@
+"""Filters of the pages' templates."""
+
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from django import template
+
+from housecount.web import words
+
+register = template.Library()
+
+
+@register.filter
+def money(minor: int, currency: str) -> str:
+    """Minor units as an amount for people."""
+    return words.money(minor, currency)
+
+
+@register.filter
+def number(value: int) -> str:
+    """With thousands set apart."""
+    return f"{value:,}".replace("-", "\N{MINUS SIGN}")
+
+
+@register.filter
+def plain_day(value: date) -> str:
+    """ "Fri 27 Nov 2026"."""
+    return f"{value:%a} {value.day} {value:%b %Y}"
+
+
+@register.filter
+def platform(key: str) -> str:
+    """The platform's name for people."""
+    return words.platform_label(key)
+
+
+@register.filter
+def signed(value: int) -> str:
+    """With its sign: a change."""
+    return words.signed(value)
+
+
+@register.filter
+def in_zone(moment: datetime, zone: str) -> str:
+    """ "Fri 27 Nov 2026, 7:30 pm AEDT", on the clock of the IANA time zone `zone`."""
+    local = moment.astimezone(ZoneInfo(zone))
+    return f"{plain_day(local)}, {words.clock(local)}"
