@@ -1,14 +1,14 @@
 """Many rows in one statement: columns in, one guarded upsert out.
 
-A column whose values are all the same is sent once; the others go as array literals made here, which takes a
-small part of the time that the driver's own conversion of lists does.
+A column whose values are all the same is sent once; the others go as array literals made here, in a small part
+of the time that the driver's own conversion of lists takes.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
-from uuid import UUID
 
+import msgspec
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 from msgspec import Struct
@@ -42,10 +42,10 @@ class Statement(Struct, frozen=True):
     conflict: str
 
 
-def write(statement: Statement, rows: Sequence[Sequence[Any]]) -> int:
-    """Runs `statement` for `rows`, whose values stand in the order of the columns; returns how many were written."""
+def write(statement: Statement, rows: Sequence[Sequence[Any]]) -> None:
+    """Runs `statement` for `rows`, whose values stand in the order of the columns."""
     if not rows:
-        return 0
+        return
     table = statement.table
     chosen, arrays = [], []
     constants: list[Any] = []
@@ -55,13 +55,11 @@ def write(statement: Statement, rows: Sequence[Sequence[Any]]) -> int:
         if name != table.key[-1] and values[-1] == values[0] and values.count(values[0]) == len(values):
             chosen.append(f"%s::{kind}")
             constants.append(values[0])
-            continue
-        # As text, because bytes would need their backslashes escaped twice.
-        sent = "text" if kind == "bytea" else kind
-        chosen.append(f"decode(new.{name}, 'hex')" if kind == "bytea" else f"new.{name}")
-        arrays.append((name, sent))
-        literals.append(_LITERALS[kind](values))
-    sources = ", ".join(f"%s::{sent}[]" for _, sent in arrays)
+        else:
+            chosen.append(f"decode(new.{name}, 'base64')" if kind == "bytea" else f"new.{name}")
+            arrays.append((name, "text" if kind == "bytea" else kind))
+            literals.append(array(values))
+    sources = ", ".join(f"%s::{kind}[]" for _, kind in arrays)
     names = ", ".join(name for name, _ in arrays)
     sql = (
         f"INSERT INTO {table.name} ({', '.join(table.columns)}) SELECT {', '.join(chosen)}"  # noqa: S608
@@ -69,15 +67,28 @@ def write(statement: Statement, rows: Sequence[Sequence[Any]]) -> int:
     )
     with _bound_cursor() as cursor:
         cursor.execute(sql, [*constants, *literals])
-        written: int = cursor.rowcount
-        return written
+
+
+@contextmanager
+def pipeline() -> Iterator[None]:
+    """Statements in the block are sent without waiting for the answers to those before: the database works while we
+    make the next one. A `fetch` waits; what went wrong is raised there or at the end of the block."""
+    connection.ensure_connection()
+    with connection.wrap_database_errors, connection.connection.pipeline():
+        yield
 
 
 def _bound_cursor() -> CursorWrapper:
     """A cursor that sends parameters beside the statement. Django's own puts them into its text, which for long
     ones costs more than all else: escaping here, and parsing there. Its guards and its errors stay."""
     connection.ensure_connection()
-    return connection.make_cursor(Cursor(connection.connection))
+    return connection.make_cursor(Cursor(connection.connection))  # type: ignore[arg-type]
+
+
+def run(sql: str, parameters: Sequence[Any]) -> None:
+    """A statement whose answer nobody needs; in a pipeline nobody waits for it either."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
 
 
 def fetch(sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
@@ -88,51 +99,17 @@ def fetch(sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
         return rows
 
 
-def texts(values: Sequence[str | None]) -> str:
-    """The literal of a text[]."""
-    try:
-        joined = '","'.join(values)  # type: ignore[arg-type]
-    except TypeError:
-        return _array("NULL" if value is None else _quoted(value) for value in values)
-    if "\\" in joined or joined.count('"') != 2 * max(len(values) - 1, 0):
-        return _array(_quoted(value) for value in values if value is not None)
-    return _array([f'"{joined}"'] if values else [])
-
-
-def _array(items: Iterable[str]) -> str:
-    return "{" + ",".join(items) + "}"
+def array(values: Sequence[Any]) -> str:
+    """The literal of an array of texts, numbers, truth values, moments or UUIDs; bytes come as base64."""
+    # Between the brackets JSON and PostgreSQL write alike, but for escapes.
+    inside = _encode(values)[1:-1].decode()
+    if "\\" in inside:
+        inside = ",".join("null" if value is None else _quoted(value) for value in values)
+    return "{" + inside + "}"
 
 
 def _quoted(value: str) -> str:
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def _integers(values: Sequence[int | None]) -> str:
-    return "{" + str(list(values))[1:-1].replace("None", "NULL") + "}"
-
-
-def _booleans(values: Sequence[bool]) -> str:
-    return _array(["t" if value else "f" for value in values])
-
-
-def _moments(values: Sequence[datetime | None]) -> str:
-    return _array(["NULL" if value is None else f'"{value.isoformat()}"' for value in values])
-
-
-def _uuids(values: Sequence[UUID]) -> str:
-    return _array(map(str, values))
-
-
-def _hexadecimal(values: Sequence[bytes]) -> str:
-    # Quoted: an empty one is a value too.
-    return _array([f'"{value.hex()}"' for value in values])
-
-
-_LITERALS: Final[Mapping[str, Callable[[Sequence[Any]], str]]] = {
-    "text": texts,
-    "bigint": _integers,
-    "boolean": _booleans,
-    "uuid": _uuids,
-    "timestamptz": _moments,
-    "bytea": _hexadecimal,
-}
+_encode: Final = msgspec.json.Encoder().encode

@@ -12,9 +12,10 @@ from django.db.models import Q
 
 from housecount.box_office import bulk
 from housecount.box_office.bulk import Table
-from housecount.box_office.ledger import RAW_RECORDS, AccountKey, content_hash
+from housecount.box_office.ledger import AccountKey, content_hash
 from housecount.box_office.matching import follow_listing, place_listing
 from housecount.box_office.models import Account, Listing, Order, TicketType
+from housecount.box_office.tables import RAW_RECORDS
 from housecount.core.counting import Category
 from housecount.platforms.base import records
 from housecount.platforms.base.source import KnownEvent

@@ -27,111 +27,9 @@ from housecount.box_office.state import (
     sum_by_listing,
     ticket_gone,
 )
+from housecount.box_office.tables import ENTRIES, ORDERS, RAW_RECORDS, TICKETS, TOTALS
 from housecount.core.counting import Category, Figures, OrderFacts, TicketFacts, Validity, total
 from housecount.platforms.base.records import Order, Ticket
-
-_FIGURES = dict.fromkeys(Figures._fields, "bigint")
-
-ORDERS = Table(
-    "box_office_order",
-    {
-        "organisation_id": "uuid",
-        "account_id": "uuid",
-        "external_id": "text",
-        "listing_id": "uuid",
-        "event_id": "text",
-        "session_id": "text",
-        "status": "text",
-        "channel": "text",
-        "currency": "text",
-        "completed": "boolean",
-        "nothing_paid": "boolean",
-        "own_gross": "bigint",
-        "own_discounts": "bigint",
-        "own_refunds": "bigint",
-        "own_absorbed_fees": "bigint",
-        "own_passed_on_fees": "bigint",
-        "own_tax": "bigint",
-        "own_rebates": "bigint",
-        "own_extras": "bigint",
-        "gone": "boolean",
-        "placed_at": "timestamptz",
-        "changed_at": "timestamptz",
-        "read_at": "timestamptz",
-        "record_hash": "bytea",
-        "buyer_hash": "bytea",
-        **_FIGURES,
-    },
-    ("organisation_id", "account_id", "external_id"),
-)
-TICKETS = Table(
-    "box_office_ticket",
-    {
-        "organisation_id": "uuid",
-        "account_id": "uuid",
-        "external_id": "text",
-        "order_id": "text",
-        "event_id": "text",
-        "session_id": "text",
-        "type_id": "text",
-        "type_name": "text",
-        "currency": "text",
-        "category": "text",
-        "validity": "text",
-        "paid": "boolean",
-        "gross": "bigint",
-        "peak_gross": "bigint",
-        "absorbed_fees": "bigint",
-        "passed_on_fees": "bigint",
-        "tax": "bigint",
-        "in_order": "bigint",
-        "gone": "boolean",
-        "created_at": "timestamptz",
-        "changed_at": "timestamptz",
-        "read_at": "timestamptz",
-        "record_hash": "bytea",
-    },
-    ("organisation_id", "account_id", "external_id"),
-)
-ENTRIES = Table(
-    "box_office_sales_entry",
-    {
-        "organisation_id": "uuid",
-        "sequence": "bigint",
-        "account_id": "uuid",
-        "listing_id": "uuid",
-        "order_id": "text",
-        "ticket_id": "text",
-        "kind": "text",
-        **_FIGURES,
-        "net": "bigint",
-        "currency": "text",
-        "happened_at": "timestamptz",
-        "seen_at": "timestamptz",
-    },
-    ("organisation_id", "sequence"),
-)
-TOTALS = Table(
-    "box_office_listing_total",
-    {"organisation_id": "uuid", "listing_id": "uuid", "currency": "text", **_FIGURES},
-    ("organisation_id", "listing_id"),
-)
-RAW_RECORDS = Table(
-    "box_office_raw_record",
-    {
-        "organisation_id": "uuid",
-        "account_id": "uuid",
-        "kind": "text",
-        "external_id": "text",
-        "content_hash": "bytea",
-        "event_id": "text",
-        "order_id": "text",
-        "payload": "bytea",
-        "first_seen": "timestamptz",
-        "last_seen": "timestamptz",
-    },
-    ("organisation_id", "account_id", "kind", "external_id", "content_hash"),
-)
 
 # The account's lock makes one writer at a time; the guard keeps an older version out whoever writes.
 _NEWER = "(excluded.changed_at, excluded.read_at) >= ({0}.changed_at, {0}.read_at)"
@@ -139,7 +37,7 @@ _UPSERT_ORDERS = ORDERS.upsert(where=_NEWER.format(ORDERS.name))
 _UPSERT_TICKETS = TICKETS.upsert()
 _INSERT_ENTRIES = ENTRIES.insert()
 _ADD_TO_TOTALS = TOTALS.upsert(
-    ", ".join(f"{name} = {TOTALS.name}.{name} + excluded.{name}" for name in _FIGURES)
+    ", ".join(f"{name} = {TOTALS.name}.{name} + excluded.{name}" for name in Figures._fields)
 )
 _INSERT_RAW = RAW_RECORDS.upsert(
     "last_seen = excluded.last_seen", where=f"excluded.last_seen > {RAW_RECORDS.name}.last_seen"
@@ -183,9 +81,10 @@ def content_hash(raw: bytes) -> bytes:
 
 def lock_account(account: AccountKey) -> None:
     """Until the transaction ends, nobody else writes records of this account."""
-    bulk.fetch("SELECT pg_advisory_xact_lock(hashtextextended(%s, 1))", [str(account.account_id)])
+    bulk.run("SELECT pg_advisory_xact_lock(hashtextextended(%s, 1))", [str(account.account_id)])
 
 
+@bulk.pipeline()
 def store_records(
     account: AccountKey,
     orders: Sequence[Order],
@@ -196,30 +95,40 @@ def store_records(
     read_at: datetime,
 ) -> Stored:
     """Takes over what was read at `read_at`. Idempotent, and independent of the order of arrival."""
-    fresh_orders = _changed(account, ORDERS, [(record, content_hash(record.raw)) for record in orders])
-    fresh_tickets = _changed(account, TICKETS, [(record, content_hash(record.raw)) for record in tickets])
+    # Before the first look: what is not there now cannot come from another writer until we commit.
+    lock_account(account)
+    fresh_orders, known_orders = _changed(account, ORDERS, orders)
+    fresh_tickets, _ = _changed(account, TICKETS, tickets)
     if not fresh_orders and not fresh_tickets:
         return Stored(orders_read=len(orders))
-    lock_account(account)
     versions: dict[str, list[tuple[Order, bytes]]] = defaultdict(list)
     for order, digest in sorted(fresh_orders, key=lambda pair: pair[0].changed_at):
         versions[order.external_id].append((order, digest))
     ticket_versions: dict[str, list[tuple[Ticket, bytes]]] = defaultdict(list)
     for ticket, digest in sorted(fresh_tickets, key=lambda pair: pair[0].changed_at):
         ticket_versions[ticket.order_id].append((ticket, digest))
-    known = load_orders(account, versions.keys() | ticket_versions.keys())
+    # Of an order that brings its tickets, none is known before the order is.
+    first_seen = {
+        order.external_id
+        for order, _ in fresh_orders
+        if order.tickets is not None and order.external_id not in known_orders
+    } - ticket_versions.keys()
+    ids = dict.fromkeys([*versions, *ticket_versions])
+    known = dict.fromkeys(ids, NOT_KNOWN)
+    known |= load_orders(account, [order_id for order_id in ids if order_id not in first_seen])
+    # Sent first: the database stores what was read while its consequences are worked out here.
+    _write_raw(account, fresh_orders, fresh_tickets, read_at)
     changes = []
     for order_id, before in known.items():
         after = before
-        for ticket, digest in ticket_versions[order_id]:
+        for ticket, digest in ticket_versions.get(order_id, ()):
             folded = fold_ticket(after.tickets.get(ticket.external_id), ticket, read_at, digest)
             after = OrderWithTickets(after.order, {**after.tickets, ticket.external_id: folded})
-        for order, digest in versions[order_id]:
+        for order, digest in versions.get(order_id, ()):
             listing_id = listing_of(order.event_id, order.session_id)
             buyer = buyer_hash(order.buyer_key)
             after = fold_order(after, order, listing_id, read_at, digest, buyer)
         changes.append((before, after))
-    _write_raw(account, fresh_orders, fresh_tickets, read_at)
     return save(account, changes, read_at)._replace(orders_read=len(orders))
 
 
@@ -261,14 +170,15 @@ def save(
     for before, after in changes:
         if before == after:
             continue
-        lines.extend(entries(before, after, seen_at))
+        figures = after.figures()
+        lines.extend(entries(before, after, figures, seen_at))
         ticket_rows += [
             (*account, *_ticket_row(ticket))
             for key, ticket in after.tickets.items()
             if not _same_ticket(before.tickets.get(key), ticket)
         ]
         if after.order is not None:
-            order_rows.append((*account, *_order_row(after.order), *total(after.figures().values())))
+            order_rows.append((*account, *_order_row(after.order), *total(figures.values())))
     bulk.write(_UPSERT_ORDERS, order_rows)
     bulk.write(_UPSERT_TICKETS, ticket_rows)
     _write_entries(account, lines, seen_at)
@@ -277,6 +187,8 @@ def save(
 
 def load_orders(account: AccountKey, order_ids: Collection[str]) -> dict[str, OrderWithTickets]:
     """What is known of each of `order_ids`, by id; `NOT_KNOWN` where nothing is."""
+    if not order_ids:
+        return {}
     ids = list(order_ids)
     tickets: dict[str, dict[str, TicketState]] = defaultdict(dict)
     for row in _select(account, TICKETS, _TICKET_FIELDS, "order_id", ids):
@@ -299,22 +211,24 @@ def _select(
     return bulk.fetch(
         f"SELECT {', '.join(fields)} FROM {table.name}"  # noqa: S608
         f" WHERE organisation_id = %s AND account_id = %s AND {key} = ANY(%s::text[])",
-        [*account, bulk.texts(ids)],
+        [*account, bulk.array(ids)],
     )
 
 
 def _changed(
-    account: AccountKey, table: Table, records: Sequence[tuple[Record, bytes]]
-) -> list[tuple[Record, bytes]]:
-    """Those of `records` that are not, unchanged, what the ledger stands on already."""
+    account: AccountKey, table: Table, records: Sequence[Record]
+) -> tuple[list[tuple[Record, bytes]], Collection[str]]:
+    """Those of `records`, with their hash, that are not, unchanged, what the ledger stands on already; and the ids of
+    all that it has in some version."""
     if not records:
-        return []
-    ids = [record.external_id for record, _ in records]
+        return [], ()
+    ids = [record.external_id for record in records]
     known = {
         key: bytes(digest)
         for key, digest in _select(account, table, ["external_id", "record_hash"], "external_id", ids)
     }
-    return [(record, digest) for record, digest in records if known.get(record.external_id) != digest]
+    hashed = [(record, content_hash(record.raw)) for record in records]
+    return [(record, digest) for record, digest in hashed if known.get(record.external_id) != digest], known
 
 
 def _write_entries(account: AccountKey, lines: Sequence[Entry], seen_at: datetime) -> None:

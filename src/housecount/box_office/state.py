@@ -107,9 +107,10 @@ def fold_ticket(
 def _ticket_state(
     record: Ticket, read_at: datetime, record_hash: bytes, known: TicketState | None
 ) -> TicketState:
-    peak = record.facts.gross
+    facts = record.facts
+    peak = max(facts.gross, facts.peak_gross)
     if known is not None:
-        peak = max(peak, in_terms_of(record.facts, known.facts, known.facts.peak_gross))
+        peak = max(peak, in_terms_of(facts, known.facts, known.facts.peak_gross))
     return TicketState(
         record.external_id,
         record.order_id,
@@ -118,7 +119,7 @@ def _ticket_state(
         record.type_id,
         record.type_name,
         record.currency,
-        record.facts._replace(peak_gross=peak),
+        facts if facts.peak_gross == peak else facts._replace(peak_gross=peak),
         record.created_at,
         record.changed_at,
         read_at,
@@ -127,7 +128,7 @@ def _ticket_state(
 
 
 def _with_peak(known: TicketState, older: TicketFacts) -> TicketState:
-    price = in_terms_of(known.facts, older, older.gross)
+    price = in_terms_of(known.facts, older, max(older.gross, older.peak_gross))
     if price <= known.facts.peak_gross:
         return known
     return known._replace(facts=known.facts._replace(peak_gross=price))
@@ -193,8 +194,10 @@ def _gone(ticket: TicketState) -> TicketState:
     return ticket._replace(facts=ticket.facts._replace(gone=True), record_hash=UNREAD)
 
 
-def entries(before: OrderWithTickets, after: OrderWithTickets, seen_at: datetime) -> Iterator[Entry]:
-    """The ledger lines that lead from `before` to `after`; none when nothing counted changed.
+def entries(
+    before: OrderWithTickets, after: OrderWithTickets, figures: Mapping[str, Figures], seen_at: datetime
+) -> Iterator[Entry]:
+    """The ledger lines that lead from `before` to `after`, which counts `figures`; none when nothing counted changed.
 
     What is seen for the first time when it was cancelled or refunded already gets two lines: the sale, dated
     when it was bought, and what became of it, dated when it last changed.
@@ -202,27 +205,26 @@ def entries(before: OrderWithTickets, after: OrderWithTickets, seen_at: datetime
     order = after.order
     if order is None:
         return
-    old, new = before.figures(), after.figures()
+    old = before.figures()
     if before.order is not None and before.order.listing_id != order.listing_id:
         yield from _taken_off(before, old, seen_at)
         old = {}
-    bought = _as_bought(after) if old.keys() != new.keys() else {}
-    for key, figures in new.items():
-        happened_at, changed_at = _dates(after, key, seen_at)
+    opened = before.order is not None and not before.order.facts.completed
+    for key, now in figures.items():
         was = old.get(key)
-        first = was is None or (
-            was == NOTHING and before.order is not None and not before.order.facts.completed
-        )
+        first = opened and was == NOTHING
         if was is None:
-            was = bought.get(key, NOTHING) if figures != NOTHING else NOTHING
-            if was != NOTHING:
-                kind = entry_kind(was, first=True)
-                yield Entry(order.listing_id, order.external_id, key, kind, was, order.currency, happened_at)
+            if now == NOTHING:
+                continue
+            was = _when_bought(after, key, now)
             first = was == NOTHING
-        change = figures.minus(was)
-        if change != NOTHING:
+            if not first:
+                kind, when = entry_kind(was, first=True), _bought_at(after, key)
+                yield Entry(order.listing_id, order.external_id, key, kind, was, order.currency, when)
+        if now != was:
+            change = now.minus(was)
             kind = entry_kind(change, first=first)
-            when = happened_at if first else changed_at
+            when = _bought_at(after, key) if first else _changed_at(after, key, seen_at)
             yield Entry(order.listing_id, order.external_id, key, kind, change, order.currency, when)
 
 
@@ -244,23 +246,38 @@ def _taken_off(before: OrderWithTickets, old: Mapping[str, Figures], seen_at: da
             )
 
 
-def _as_bought(after: OrderWithTickets) -> dict[str, Figures]:
+def _when_bought(after: OrderWithTickets, key: str, now: Figures) -> Figures:
+    """What the part counted when it was bought, as far as can be told; most parts count the same `now`."""
     assert after.order is not None
-    order = after.order._replace(facts=as_bought(after.order.facts))
-    tickets = {key: ticket._replace(facts=as_sold(ticket.facts)) for key, ticket in after.tickets.items()}
-    return OrderWithTickets(order, tickets).figures()
+    facts = after.order.facts
+    order = as_bought(facts)
+    if key:
+        ticket = after.tickets[key].facts
+        sold = as_sold(ticket)
+        return now if sold == ticket and order == facts else count_ticket(sold, order)
+    tickets = [ticket.facts for ticket in after.tickets.values()]
+    if order == facts and not any(ticket.gone for ticket in tickets):
+        return now
+    return count_order(order, [as_sold(ticket) for ticket in tickets])
 
 
-def _dates(after: OrderWithTickets, key: str, seen_at: datetime) -> tuple[datetime, datetime]:
-    """When the part was bought, and when it last changed (as far as we know: seen, for what is gone)."""
+def _bought_at(after: OrderWithTickets, key: str) -> datetime:
+    """When the part was bought."""
+    order = after.order
+    assert order is not None
+    return after.tickets[key].created_at if key and not order.facts.gone else order.placed_at
+
+
+def _changed_at(after: OrderWithTickets, key: str, seen_at: datetime) -> datetime:
+    """When the part last changed; as far as we know, which is when it was seen, for what is gone."""
     order = after.order
     assert order is not None
     if order.facts.gone:
-        return order.placed_at, seen_at
+        return seen_at
     if not key:
-        return order.placed_at, order.changed_at
+        return order.changed_at
     ticket = after.tickets[key]
-    return ticket.created_at, seen_at if ticket.facts.gone else max(ticket.changed_at, ticket.created_at)
+    return seen_at if ticket.facts.gone else max(ticket.changed_at, ticket.created_at)
 
 
 def sum_by_listing(lines: Iterable[Entry]) -> dict[tuple[UUID, str], Figures]:

@@ -22,6 +22,7 @@ _COMMANDS = {
     "account": ("account", "account", "Connect accounts at ticketing platforms."),
     "sync": ("sync", "sync", "Read the platforms now."),
     "sales": ("sales", "sales", "The count."),
+    "secrets": ("secrets", "secrets", "Encrypt what is kept with a new key."),
     "rebuild": ("rebuild", "rebuild", "Recompute from the raw records, or check."),
 }
 

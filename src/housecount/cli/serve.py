@@ -1,5 +1,6 @@
 """`housecount serve`."""
 
+import multiprocessing
 import sys
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -66,7 +67,9 @@ def serve_pages(host: str, port: int) -> None:
 
 def application() -> "WSGIHandler":
     """The pages, in a process that ends when the server that started it is gone."""
-    leash.die_with_parent()
+    server = multiprocessing.parent_process()
+    if server is not None and server.pid is not None:
+        leash.die_with_parent(server.pid)
     from housecount.wsgi import application as pages
 
     return pages

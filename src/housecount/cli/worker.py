@@ -12,7 +12,7 @@ from housecount.installation import database
 
 _CONCURRENCY = 4
 _POLL_SECONDS = 5.0
-_GRACE_SECONDS = 10.0
+_GRACE_SECONDS = 10
 _LONGEST_PAUSE_SECONDS = 30.0
 _STEADY_SECONDS = 60.0
 _LOGGER = logging.getLogger(__name__)
@@ -25,7 +25,14 @@ _LOGGER = logging.getLogger(__name__)
     is_flag=True,
     help="Only look for jobs every few seconds; for databases behind a transaction-pooling proxy.",
 )
-def worker(concurrency: int, no_listen: bool) -> None:
+@click.option(
+    "--grace",
+    default=_GRACE_SECONDS,
+    show_default=True,
+    type=click.IntRange(0, 600),
+    help="Seconds that running jobs get to end when the worker is told to stop.",
+)
+def worker(concurrency: int, no_listen: bool, grace: int) -> None:
     """Run background jobs until Ctrl-C or SIGTERM.
 
     When the database restarts, so does the worker, after a pause that grows with each failure.
@@ -37,7 +44,7 @@ def worker(concurrency: int, no_listen: bool) -> None:
     while True:
         started = time.monotonic()
         try:
-            asyncio.run(_work(concurrency, listen=not no_listen))
+            asyncio.run(_work(concurrency, listen=not no_listen, grace=grace))
         except Exception as error:
             failures = 1 if time.monotonic() - started > _STEADY_SECONDS else failures + 1
             pause = min(_LONGEST_PAUSE_SECONDS, 0.5 * 2 ** (failures - 1))
@@ -48,7 +55,7 @@ def worker(concurrency: int, no_listen: bool) -> None:
             return
 
 
-async def _work(concurrency: int, *, listen: bool) -> None:
+async def _work(concurrency: int, *, listen: bool, grace: int) -> None:
     """Work until told to stop by a signal; raises when the queue cannot be reached."""
     from procrastinate.contrib.django import app
     from procrastinate.contrib.django.django_connector import DjangoConnector
@@ -60,6 +67,6 @@ async def _work(concurrency: int, *, listen: bool) -> None:
                 concurrency=concurrency,
                 listen_notify=listen,
                 fetch_job_polling_interval=_POLL_SECONDS,
-                shutdown_graceful_timeout=_GRACE_SECONDS,
+                shutdown_graceful_timeout=grace,
                 install_signal_handlers=True,
             )

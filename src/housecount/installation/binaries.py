@@ -26,6 +26,7 @@ _SYSTEM_PATTERNS = (
     "opt/homebrew/opt/postgresql@*/bin",
     "usr/local/opt/postgresql@*/bin",
 )
+SYSTEM_ROOT = Path("/")
 # Where root keeps what the server's own user has to reach.
 SHARED_ROOT = Path("/var/lib/housecount")
 
@@ -116,7 +117,7 @@ def _shared_copy(package: Path) -> Path:
 def _from_system() -> list[Binaries]:
     found = []
     for pattern in _SYSTEM_PATTERNS:
-        for directory in Path("/").glob(pattern):
+        for directory in SYSTEM_ROOT.glob(pattern):
             if (directory / "initdb").is_file() and (directory / "postgres").is_file():
                 major = _major_of(directory)
                 if major >= OLDEST_MAJOR:

@@ -11,6 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -81,11 +82,7 @@ def django_entry(url: str) -> dict[str, object]:
     Fit for a transaction-pooling proxy: no server-side cursors, no prepared statements, nothing that lasts
     longer than a transaction.
     """
-    try:
-        parts: dict[str, object] = dict(conninfo_to_dict(url))
-    except psycopg.ProgrammingError:
-        # libpq's own message would repeat the address, with its password.
-        raise DatabaseUnavailable("The database address cannot be understood; check DATABASE_URL.") from None
+    parts = _parse(url)
     entry: dict[str, object] = {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": parts.pop("dbname", ""),
@@ -103,12 +100,23 @@ def django_entry(url: str) -> dict[str, object]:
 
 def connect(url: str) -> roles.Connection:
     """A connection in autocommit. Raises DatabaseUnavailable in words a person can act on."""
+    told = _parse(url)
     try:
         return psycopg.connect(
-            make_conninfo(url, **_unless_told(url)), autocommit=True, prepare_threshold=None
+            make_conninfo(**{"connect_timeout": _CONNECT_SECONDS, **told}),
+            autocommit=True,
+            prepare_threshold=None,
         )
     except psycopg.OperationalError as error:
         raise DatabaseUnavailable(explain(error)) from None
+
+
+def _parse(url: str) -> dict[str, Any]:
+    try:
+        return dict(conninfo_to_dict(url))
+    except psycopg.ProgrammingError:
+        # libpq's own message would repeat the address, with its password.
+        raise DatabaseUnavailable("The database address cannot be understood; check DATABASE_URL.") from None
 
 
 def explain(error: BaseException) -> str:
@@ -150,10 +158,6 @@ def login_name() -> str:
     with connect(application_url()) as connection:
         row = connection.execute("SELECT session_user::text").fetchone()
     return str(row[0]) if row else ""
-
-
-def _unless_told(url: str) -> dict[str, int]:
-    return {} if "connect_timeout" in conninfo_to_dict(url) else {"connect_timeout": _CONNECT_SECONDS}
 
 
 def keep_alive() -> None:

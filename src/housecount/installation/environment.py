@@ -28,7 +28,8 @@ class Environment:
     """The settings of this process. Base URLs have no trailing slash; secrets do not show in the repr.
 
     `database_url` is None when the embedded server is to be used. `secret_key` and `encryption_keys` are
-    empty only with the embedded server, before its first start. `read_every` is in seconds.
+    empty only with the embedded server, before its first start. `read_every` is in seconds. The call limits are
+    what a platform allows one key in its own period: Humanitix a minute, Eventbrite an hour.
     """
 
     home: Path
@@ -43,6 +44,8 @@ class Environment:
     xero_api_url: str
     xero_identity_url: str
     xero_login_url: str
+    humanitix_call_limit: int
+    eventbrite_call_limit: int
     humanitix_api_key: str | None = field(repr=False)
     humanitix_webhook_secret: str | None = field(repr=False)
     eventbrite_api_key: str | None = field(repr=False)
@@ -122,6 +125,8 @@ def parse(variables: Mapping[str, str]) -> Environment:
         xero_api_url=urls["XERO_API_URL"],
         xero_identity_url=urls["XERO_IDENTITY_URL"],
         xero_login_url=urls["XERO_LOGIN_URL"],
+        humanitix_call_limit=_positive("HUMANITIX_CALL_LIMIT", optional("HUMANITIX_CALL_LIMIT"), 200),
+        eventbrite_call_limit=_positive("EVENTBRITE_CALL_LIMIT", optional("EVENTBRITE_CALL_LIMIT"), 2000),
         humanitix_api_key=optional("HUMANITIX_API_KEY"),
         humanitix_webhook_secret=optional("HUMANITIX_WEBHOOK_SECRET"),
         eventbrite_api_key=optional("EVENTBRITE_API_KEY"),

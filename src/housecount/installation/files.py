@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from housecount.installation.errors import DatabaseUnavailable, HomeUnusable
 
@@ -70,13 +71,18 @@ def exclusive(path: Path, *, seconds: float, busy: str) -> Iterator[None]:
 
     Raises DatabaseUnavailable with the sentence `busy` when another process keeps it for `seconds`.
     """
-    with path.open("a+b") as file:
+    with open_lock(path) as file:
         deadline = time.monotonic() + seconds
         while not try_lock(file.fileno(), exclusive=True):
             if time.monotonic() > deadline:
                 raise DatabaseUnavailable(busy)
             time.sleep(_LOCK_POLL_SECONDS)
         yield
+
+
+def open_lock(path: Path) -> BinaryIO:
+    """A file to lock, which nobody else can open: whoever opens it can lock it."""
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+b")
 
 
 def try_lock(descriptor: int, *, exclusive: bool) -> bool:

@@ -1,7 +1,7 @@
 """Child processes that never outlive their parent, however it ends.
 
 Run as a program, it puts another module of this Python on the leash: `python -m housecount.installation.leash
-MODULE ARGUMENT...`.
+PARENT MODULE ARGUMENT...`, where PARENT is the process number of who starts it.
 """
 
 import contextlib
@@ -18,12 +18,12 @@ _LOOK_EVERY_SECONDS = 1.0
 _PATIENCE_SECONDS = 15.0
 
 
-def die_with_parent() -> None:
-    """Get a SIGTERM when the parent is gone, and end for good when that does not help.
+def die_with_parent(parent: int) -> None:
+    """Get a SIGTERM when the process `parent` is gone, and end for good when that does not help.
 
-    On Linux the kernel sends it at once; everywhere a thread looks now and then who the parent is.
+    On Linux the kernel sends it at once; everywhere a thread looks now and then who the parent is. The
+    number is told, not asked for: the parent may be gone before a child comes to ask.
     """
-    parent = os.getppid()
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
@@ -39,11 +39,11 @@ def _watch(parent: int) -> None:
 
 
 def command(module: str, *arguments: str) -> list[str]:
-    """The command line that runs a module of this Python on the leash."""
-    return [sys.executable, "-m", "housecount.installation.leash", module, *arguments]
+    """The command line that runs a module of this Python as our child on the leash."""
+    return [sys.executable, "-m", "housecount.installation.leash", str(os.getpid()), module, *arguments]
 
 
 if __name__ == "__main__":
-    die_with_parent()
-    sys.argv = sys.argv[1:]
+    die_with_parent(int(sys.argv[1]))
+    sys.argv = sys.argv[2:]
     runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)

@@ -1,7 +1,9 @@
 """Logs that never hold a secret or a person's address."""
 
 import logging
+import os
 import re
+from io import TextIOWrapper
 from pathlib import Path
 
 _MOST_BYTES = 10_000_000
@@ -58,6 +60,13 @@ class HomeFileHandler(logging.FileHandler):
             except OSError:
                 return  # No log is no reason to stop; the console has the line too when it matters.
         super().emit(record)
+
+    def _open(self) -> TextIOWrapper:
+        return TextIOWrapper(
+            os.fdopen(os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab"),
+            encoding="utf-8",
+            errors="backslashreplace",
+        )
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
         """A full disk must not fill the terminal as well."""

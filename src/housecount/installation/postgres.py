@@ -21,7 +21,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import BinaryIO, Self
 from urllib.parse import quote
 
 import msgspec
@@ -34,6 +34,7 @@ from housecount.installation.errors import DatabaseUnavailable, DiskFull, HomeUn
 
 DATABASE = "housecount"
 _PASSWORDS_FILE = "database.json"
+_SOCKET = ".s.PGSQL.5432"
 # The kernel's limit is 108 bytes on Linux and 104 on macOS, the socket's own name included.
 _LONGEST_SOCKET_DIRECTORY = 80
 _SHORT_ROOT = Path("/tmp")  # noqa: S108 - the owner of what we use there is checked
@@ -65,6 +66,10 @@ _OPTIONS = {
 }
 
 
+# Servers we started and that others still use: kept, so that whoever ends them leaves no dead child of ours.
+_LEFT_RUNNING: "list[subprocess.Popen[bytes]]" = []
+
+
 class _Memory(msgspec.Struct):
     """What must outlive the process: the installation's own name, and a password per database role."""
 
@@ -81,7 +86,7 @@ class EmbeddedServer:
     def __init__(self, home: Path, *, fsync: bool = True) -> None:
         self.home = home.expanduser().absolute()
         self._fsync = fsync
-        self._users: IO[bytes] | None = None
+        self._users: BinaryIO | None = None
         self._child: subprocess.Popen[bytes] | None = None
         self._directory: Path | None = None
         self._pid = os.getpid()
@@ -101,9 +106,10 @@ class EmbeddedServer:
         Raises HomeUnusable, DiskFull, NoBinaries or DatabaseUnavailable with what to do.
         """
         files.ensure_home(self.home)
+        _LEFT_RUNNING[:] = [child for child in _LEFT_RUNNING if child.poll() is None]
         with self._alone():
             if self._users is None:
-                users = (self.home / "database.users").open("a+b")
+                users = files.open_lock(self.home / "database.users")
                 if not files.try_lock(users.fileno(), exclusive=False):
                     users.close()
                     raise DatabaseUnavailable(
@@ -180,6 +186,8 @@ class EmbeddedServer:
         with users:
             if files.try_lock(users.fileno(), exclusive=True):
                 self._shut_down()
+        if self._child is not None:
+            _LEFT_RUNNING.append(self._child)
         self._child = None
 
     def _locate(self) -> Path:
@@ -207,6 +215,8 @@ class EmbeddedServer:
             ) from error
 
     def _ensure_running(self) -> None:
+        if self._child is not None and self._child.poll() is not None:
+            self._child = None
         if self.running():
             if self._accepts(_START_SECONDS):
                 self._ensure_roles()
@@ -249,7 +259,8 @@ class EmbeddedServer:
     def _launch(self, account: cluster.Account | None) -> None:
         major = int((self._data / "PG_VERSION").read_text(encoding="ascii").split(".")[0])
         found = binaries.find_binaries(major)
-        options = {**_OPTIONS, "unix_socket_directories": f'"{self.socket_directory}"'}
+        listed = str(self.socket_directory).replace('"', '""')
+        options = {**_OPTIONS, "unix_socket_directories": f'"{listed}"'}
         if not self._fsync:
             options |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
         command = [str(found.directory / "postgres"), "-D", str(self._data)]
@@ -258,6 +269,9 @@ class EmbeddedServer:
         deadline = time.monotonic() + _START_SECONDS
         while True:
             postmaster.disown_stale_pid(self._data)
+            # No server runs on our data, so these are leftovers; their lock may name a living stranger as well.
+            for path in self.socket_directory.glob(f"{_SOCKET}*"):
+                path.unlink()
             with contextlib.suppress(FileNotFoundError):
                 if self.log_path.stat().st_size > _MOST_LOG_BYTES:
                     self.log_path.replace(self.log_path.with_suffix(".log.1"))
@@ -301,7 +315,7 @@ class EmbeddedServer:
                         f"The embedded database does not accept the password in {self.home / _PASSWORDS_FILE}. "
                         "Restore that file from a backup."
                     ) from None
-            socket_missing = not (self.socket_directory / ".s.PGSQL.5432").exists()
+            socket_missing = not (self.socket_directory / _SOCKET).exists()
             if self._child is None and (socket_missing or not self.running()):
                 return False
             if time.monotonic() > deadline:

@@ -2,8 +2,11 @@
 
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 from hashlib import sha256
 from uuid import UUID
+
+from msgspec import structs
 
 from housecount.box_office.models import Account, AccountState
 from housecount.installation import environment
@@ -20,9 +23,11 @@ from housecount.tenancy.identity import Identity, acting_as
 
 
 def profile_of(source: TicketSource, secret: Secret) -> Profile:
-    """How to speak to the platform, at the address that the environment gives it."""
+    """How to speak to the platform, at the address and with the call limit that the environment gives it."""
     base_url: str = getattr(environment.load(), f"{source.key}_api_url")
-    return source.profile(base_url, secret.reveal())
+    limit: int = getattr(environment.load(), f"{source.key}_call_limit")
+    profile = source.profile(base_url, secret.reveal())
+    return replace(profile, rate=structs.replace(profile.rate, limit=limit))
 
 
 async def check(source: TicketSource, secret: Secret, regions: Sequence[str]) -> CheckResult:

@@ -1,11 +1,12 @@
 """Budget and breaker as rows, so that every process that reads with a credential shares them."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from housecount.box_office.ledger import AccountKey
 from housecount.platforms.base.errors import CircuitOpen, PlatformError, RateLimited
-from housecount.platforms.http.budget import BudgetReading, Rate, counts_as_failure, share
+from housecount.platforms.http.budget import BudgetReading, Rate, Sleep, counts_as_failure, share
 from housecount.sync.database import DatabaseThread
 from housecount.sync.models import CircuitBreaker, CredentialBudget
 
@@ -16,16 +17,33 @@ LONGEST_PAUSE = timedelta(minutes=15)
 #: What one call waits for room at most before the read stops and is taken up again later.
 PATIENCE = 90.0
 
+Now = Callable[[], datetime]
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
 
 class SharedBudget:
     """The `Budget` of a credential, kept in its row: a window of the platform's length, corrected by what the
     platform itself counts."""
 
-    def __init__(self, database: DatabaseThread, credential: str, rate: Rate, label: str) -> None:
+    def __init__(
+        self,
+        database: DatabaseThread,
+        credential: str,
+        rate: Rate,
+        label: str,
+        *,
+        now: Now = _utc_now,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
         self._database = database
         self._credential = credential
         self._rate = rate
         self._label = label
+        self._now = now
+        self._sleep = sleep
         self._reading: BudgetReading | None = None
 
     async def acquire(self) -> None:
@@ -35,7 +53,7 @@ class SharedBudget:
                     f"{self._label} allows no more calls for now; the next read is in {wait:.0f} seconds.",
                     wait,
                 )
-            await asyncio.sleep(wait)
+            await self._sleep(wait)
 
     async def report(self, reading: BudgetReading) -> None:
         self._reading = reading
@@ -65,7 +83,7 @@ class SharedBudget:
 
     def _take(self) -> float:
         """Counts one call and returns 0, or the seconds to wait for room."""
-        now = datetime.now(UTC)
+        now = self._now()
         row = self._row(now)
         wait = 0.0
         if row.held_until and row.held_until > now:
@@ -78,7 +96,7 @@ class SharedBudget:
         return wait
 
     def _hold(self, seconds: float) -> None:
-        now = datetime.now(UTC)
+        now = self._now()
         row = self._row(now)
         row.held_until = max(row.held_until or now, now + timedelta(seconds=seconds))
         row.save()
@@ -87,10 +105,15 @@ class SharedBudget:
 class SharedBreaker:
     """The `Breaker` of an account, kept in its row."""
 
-    def __init__(self, database: DatabaseThread, account: AccountKey, label: str) -> None:
+    def __init__(
+        self, database: DatabaseThread, account: AccountKey, label: str, *, now: Now = _utc_now
+    ) -> None:
         self._database = database
         self._account = account
         self._label = label
+        self._now = now
+        # Whether this one was let through to try an account that was left alone.
+        self._trying = False
         # Whether the row may say that something is wrong: while nothing is, no call asks twice a second.
         self._suspect = True
 
@@ -120,25 +143,30 @@ class SharedBreaker:
         return row
 
     def _wait(self) -> float:
-        now = datetime.now(UTC)
+        now = self._now()
         row = self._row()
         if row.retry_at is None:
             return 0.0
         if row.retry_at > now:
             return (row.retry_at - now).total_seconds()
         # Half open: this caller tries; the others wait as long again, should it never report back.
+        self._trying = True
         row.retry_at = now + _pause(row.failures)
         row.save()
         return 0.0
 
     def _close(self) -> None:
+        self._trying = False
         CircuitBreaker.objects.filter(
             organisation_id=self._account.organisation_id, account_id=self._account.account_id, failures__gt=0
         ).update(failures=0, opened_at=None, retry_at=None)
 
     def _count(self) -> None:
-        now = datetime.now(UTC)
+        now = self._now()
         row = self._row()
+        if row.retry_at is not None and not self._trying:
+            return  # a call that was under way when it opened
+        self._trying = False
         row.failures += 1
         if row.failures >= FAILURES:
             row.opened_at = row.opened_at or now

@@ -166,10 +166,14 @@ class Reader:
         failed = await self._walk_all(slices)
         if full:
             await self._bookmark_after_sweep(events, marks, started_at, failed)
-        if full:
             await self._write(store.mark_fresh, self.key, [store.WHOLE_ACCOUNT], started_at, swept=True)
-        elif not any(part.event_ids is None and part.key in failed for part in slices):
+            return
+        whole = [part.key for part in slices if part.event_ids is None]
+        # Only all of them together cover the account: one that failed has said so.
+        if failed.isdisjoint(whole):
             await self._write(store.account_answers, self.key)
+            if whole:
+                await self._write(store.mark_fresh, self.key, [store.WHOLE_ACCOUNT], started_at, swept=False)
 
     async def _read_catalogue(self) -> None:
         seen: set[str] = set()
@@ -244,8 +248,8 @@ class Reader:
         covered = min(started_at, newest) if newest else started_at - QUIET_MARGIN
         if newest or part.since is None:
             await self._write(store.move_bookmarks, self.key, {part.key: covered})
-        events = part.event_ids if part.event_ids is not None else [store.WHOLE_ACCOUNT]
-        await self._write(store.mark_fresh, self.key, events, started_at, swept=part.full)
+        if part.event_ids is not None:
+            await self._write(store.mark_fresh, self.key, part.event_ids, started_at, swept=part.full)
 
     async def _store_page(self, page: Page, region: str) -> None:
         read_at = self.now()
@@ -255,6 +259,11 @@ class Reader:
         if result.unknown_events:
             page = await self._read_unknown(page, result.unknown_events, region)
             result = await self._write(store.store_page, self.key, page, read_at)
+            if result.unknown_events:
+                raise ContractChanged(
+                    f"{self.source.label} shows orders of an event that has no date. "
+                    "They were not taken over; the figures stay as they were."
+                )
         self.stored = self.stored.plus(result.stored)
         self.progress.stored(self.name, len(page.orders))
 
@@ -335,8 +344,8 @@ class Reader:
         for part in self.source.slices(self.scope, events, marks.get, started_at, full=False):
             covered = part.event_ids if part.event_ids is not None else [event.event_id for event in events]
             newest = [self.newest[event_id] for event_id in covered if event_id in self.newest]
-            if newest and not failed_events.intersection(covered):
-                moved[part.key] = min(started_at, max(newest))
+            if not failed_events.intersection(covered):
+                moved[part.key] = min(started_at, max(newest)) if newest else started_at - QUIET_MARGIN
         await self._write(store.move_bookmarks, self.key, moved)
 
     def _failed(self, event: KnownEvent, failed: set[str]) -> bool:

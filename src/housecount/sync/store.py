@@ -34,6 +34,7 @@ def store_catalogue(account: AccountKey, page: Page, seen_at: datetime) -> None:
     if not page.orders:
         set_aside(account, page.rejected, seen_at)
     catalogue.store_events(account, page.events, seen_at)
+    _take_back(account, "event", [event.external_id for event in page.events])
 
 
 def store_page(account: AccountKey, page: Page, read_at: datetime) -> PageStored:
@@ -70,8 +71,10 @@ def store_page(account: AccountKey, page: Page, read_at: datetime) -> PageStored
         read_at=read_at,
     )
     set_aside(account, [*page.rejected, *foreign], read_at)
+    _take_back(account, "order", [order.external_id for order in orders])
+    _take_back(account, "ticket", [ticket.external_id for ticket in page.tickets])
     if stored.orders_changed:
-        _take_back(account, orders, read_at)
+        _note_what_was_odd(account, orders, read_at)
     return PageStored(stored, frozenset())
 
 
@@ -100,14 +103,24 @@ def set_aside(account: AccountKey, rejected: Iterable[Rejected], seen_at: dateti
         )
         for record in rejected
     ]
+    for kind in {row.kind for row in rows}:
+        # What was only odd so far is now worse than that.
+        ids = [row.external_id for row in rows if row.kind == kind]
+        SetAside.objects.filter(_of(account), kind=kind, external_id__in=ids, notice=True).delete()
     SetAside.objects.bulk_create(rows, ignore_conflicts=True)
 
 
-def _take_back(account: AccountKey, orders: Sequence[OrderRecord], seen_at: datetime) -> None:
-    """Orders that could be read are not set aside any more; what was remarkable in them is noted."""
-    here = Q(organisation_id=account.organisation_id, account_id=account.account_id, kind="order")
-    noted = SetAside.objects.filter(here)
-    noted.filter(external_id__in=[order.external_id for order in orders]).delete()
+def _take_back(account: AccountKey, kind: str, external_ids: Sequence[str]) -> None:
+    """Records that could be read are not set aside any more, whether or not they changed since they were good."""
+    if external_ids:
+        here = SetAside.objects.filter(_of(account), kind=kind, notice=False)
+        here.filter(external_id__in=external_ids).delete()
+
+
+def _note_what_was_odd(account: AccountKey, orders: Sequence[OrderRecord], seen_at: datetime) -> None:
+    """What is remarkable in orders as they are now, in place of what was."""
+    here = SetAside.objects.filter(_of(account), kind="order")
+    here.filter(external_id__in=[order.external_id for order in orders]).delete()
     SetAside.objects.bulk_create(
         [
             SetAside(
@@ -164,6 +177,8 @@ def mark_event_gone(account: AccountKey, event_id: str, seen_at: datetime) -> St
     """The platform was proved not to have the event any more: nor, then, its orders."""
     stored = ledger.mark_gone(account, order_ids(account, event_id), {}, seen_at)
     catalogue.mark_events_gone(account, [event_id], seen_at)
+    # Should it come back, all of it is read anew: its orders are not newer than any bookmark.
+    Freshness.objects.filter(_of(account), event_id=event_id).update(as_of=None)
     return stored
 
 

@@ -1,0 +1,1 @@
+"""Benchmarks: `python -m bench`. What they mean is in docs/reference/benchmarks.md."""

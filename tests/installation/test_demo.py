@@ -1,0 +1,114 @@
+"""The demo from the outside: started, interrupted, killed, and started again."""
+
+import json
+import re
+import signal
+import socket
+import subprocess
+import urllib.request
+from pathlib import Path
+
+from tests.installation.support import (
+    housecount,
+    processes_of,
+    read_line,
+    run,
+    started,
+    surroundings,
+    wait_until,
+)
+from tests.installation.test_commands import free_port
+
+READY = "Ctrl-C stops everything"
+
+
+def demo(port: int, *more: str) -> list[str]:
+    return housecount("demo", "--port", str(port), "--season", "small", "--trickle", "0", *more)
+
+
+def sales(home: Path) -> dict[str, object]:
+    done = run(housecount("sales", "--organisation", "laughing-stock", "--json"), surroundings(home))
+    assert done.returncode == 0, done.stderr
+    return dict(json.loads(done.stdout))
+
+
+def interrupted(process: "subprocess.Popen[str]", number: int) -> int:
+    process.send_signal(number)
+    out, _ = process.communicate(timeout=60)
+    assert "Traceback" not in out
+    return process.returncode
+
+
+def figures(document: dict[str, object]) -> list[object]:
+    return [(show["title"], show["starts_at"], show["totals"]) for show in document["shows"]]  # type: ignore[attr-defined, index]
+
+
+def test_from_nothing_to_a_site_with_a_count_and_back_to_nothing_twice(home: Path) -> None:
+    port = free_port()
+    # Addresses and a database of one's own must not be touched by a demo.
+    environment = surroundings(
+        home, HUMANITIX_API_URL="http://192.0.2.1/v1", DATABASE_URL="postgresql://x@192.0.2.1/x",
+        HOUSECOUNT_SECRET_KEY="k" * 50, HOUSECOUNT_ENCRYPTION_KEYS="A" * 43 + "=",
+    )  # fmt: skip
+    with started(demo(port), environment) as first:
+        said = read_line(first, READY)
+        assert f"http://127.0.0.1:{port}" in said
+        assert re.search(r"sign in as \S+@\S+\.example \(admin\), password \S+", said)
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/account/login/", timeout=20) as page:
+            assert page.status == 200
+        beside = sales(home)
+        assert len(beside["shows"]) >= 6  # type: ignore[arg-type]
+        assert first.poll() is None, "a command beside the demo stopped its database"
+        refused = run(demo(free_port()), surroundings(home))
+        assert refused.returncode == 1
+        assert "A demo runs already" in refused.stderr
+        assert interrupted(first, signal.SIGINT) == 0
+    assert processes_of(home) == []
+    with started(demo(port), surroundings(home)) as second:
+        said = read_line(second, READY)
+        assert "Reading" not in said
+        assert figures(sales(home)) == figures(beside)
+        assert interrupted(second, signal.SIGTERM) == 0
+    assert processes_of(home) == []
+
+
+def test_ctrl_c_while_it_reads_leaves_nothing_and_the_next_start_reads_the_rest(home: Path) -> None:
+    port = free_port()
+    with started(demo(port), surroundings(home)) as first:
+        read_line(first, "Reading a season")
+        assert interrupted(first, signal.SIGINT) == 130
+    assert processes_of(home) == []
+    with started(demo(port), surroundings(home)) as second:
+        said = read_line(second, READY)
+        assert "Laughing Stock" in said
+        # kill -9 takes the children along; the database either ends with the last of them or is found again.
+        second.kill()
+        second.wait()
+        wait_until(lambda: [line for line in processes_of(home) if "postgres" not in line] == [])
+    with started(demo(port), surroundings(home)) as third:
+        assert "Reading" not in read_line(third, READY)
+        assert interrupted(third, signal.SIGINT) == 0
+    assert processes_of(home) == []
+
+
+def test_a_taken_port_is_said_before_anything_is_made(home: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        refused = run(demo(port), surroundings(home))
+    assert refused.returncode == 1
+    assert f"Port {port} on 127.0.0.1 is in use" in refused.stderr
+    assert list(home.iterdir()) == []
+
+
+def test_an_installation_in_use_is_never_made_a_demo(home: Path) -> None:
+    assert run(housecount("migrate"), surroundings(home)).returncode == 0
+    with started(demo(free_port()), surroundings(home)) as process:
+        read_line(process, "Reading a season")
+        interrupted(process, signal.SIGINT)
+    assert (home / "demo" / "demo.json").exists()
+    assert not (home / "demo.json").exists()
+    assert not (home / "settings.env").exists()
+    listed = json.loads(run(housecount("organisation", "list", "--json"), surroundings(home)).stdout)
+    assert listed == {"organisations": []}
