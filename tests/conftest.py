@@ -35,6 +35,9 @@ _OWNS_HOME = "HOUSECOUNT_TEST_HOME" not in os.environ
 if _OWNS_HOME:
     _made = Path(tempfile.mkdtemp(prefix=_PREFIX))
     _made.chmod(0o711)  # the server's user passes through
+    # Held for as long as this session lives, so that others can tell it from one that was killed.
+    _ALIVE = files.open_lock(_made / "session.lock")
+    files.try_lock(_ALIVE.fileno(), exclusive=False)
     os.environ["HOUSECOUNT_TEST_HOME"] = str(_made)
     os.environ["HOUSECOUNT_TEST_KEY"] = keys.new_encryption_key()
 _HOME = Path(os.environ["HOUSECOUNT_TEST_HOME"])
@@ -91,15 +94,16 @@ def pytest_unconfigure() -> None:
     if _OWNS_HOME:
         with contextlib.suppress(Exception):
             _stop_for_good(_HOME)
+        _ALIVE.close()
 
 
 def _remove_abandoned() -> None:
     """Servers and directories of sessions that were killed."""
     for directory in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        users = directory / "server" / "database.users"
-        if directory == _HOME or not users.exists() or directory.stat().st_uid != os.geteuid():
+        session = directory / "session.lock"
+        if directory == _HOME or directory.stat().st_uid != os.geteuid() or not session.exists():
             continue
-        with files.open_lock(users) as file:
+        with files.open_lock(session) as file:
             abandoned = files.try_lock(file.fileno(), exclusive=True)
         if abandoned:
             with contextlib.suppress(Exception):
@@ -226,6 +230,7 @@ def _no_outside_world() -> Iterator[None]:
 
         def connect(self: socket.socket, address: object) -> object:
             if not _is_near(address):
+                self.close()
                 raise AssertionError(f"A test tried to reach the outside world: {address!r}")
             return original(self, address)
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from housecount.installation.logs import RedactingFormatter, redact
+from housecount.installation.logs import RedactingFormatter, TerminalFormatter, redact
 
 
 @pytest.mark.parametrize(
@@ -53,3 +53,6 @@ def test_arguments_and_tracebacks_are_covered() -> None:
     assert "opensesame" not in told
     assert "jo@example.com" not in told
     assert "ValueError" in told
+    shown = TerminalFormatter("%(message)s").format(record)
+    assert shown == "of <e-mail>"
+    assert "ValueError" in formatter.format(record), "the terminal took the traceback away from the file"

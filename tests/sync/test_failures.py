@@ -5,8 +5,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.factories import make_organisation
-from tests.sync.theatre import HUMANITIX, MELBOURNE, SYDNEY, Theatre, theatre
 
 from housecount.box_office.models import Account, AccountState
 from housecount.platforms.base.errors import ConfigError
@@ -17,6 +15,8 @@ from housecount.sync import accounts, services
 from housecount.sync.models import CredentialBudget
 from housecount.tenancy.crypto import Secret
 from housecount.tenancy.identity import Identity, acting_as
+from tests.factories import make_organisation
+from tests.sync.theatre import HUMANITIX, MELBOURNE, SYDNEY, Theatre, theatre
 
 # --- Keys ---------------------------------------------------------------------------------------------
 
@@ -340,7 +340,9 @@ def test_a_budget_that_is_used_up_asks_nobody(database: str) -> None:
             return Client(profile, budget, breaker)
 
         runs = asyncio.run(
-            services.read_accounts(stage.promoter.accounts, full=False, wait=5, client_of=client, now=stage.clock)
+            services.read_accounts(
+                stage.promoter.accounts, full=False, wait=5, client_of=client, now=stage.clock
+            )
         )
         assert [getattr(run, "error_code", run) for run in runs] == ["rate_limited"] * 3
         assert asked == [sum(stage.sandbox.requests(name).values()) for name in ("eventbrite", "humanitix")]

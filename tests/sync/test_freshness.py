@@ -88,11 +88,20 @@ def test_an_age_is_told_in_words(age: timedelta, words: str) -> None:
 
 moments = st.none() | st.timedeltas(timedelta(), timedelta(days=100)).map(lambda age: NOW - age)
 facts = st.builds(
-    EventFreshness, as_of=moments, swept_at=moments, failing_since=moments, reason=st.sampled_from(["", "Down."])
+    EventFreshness,
+    as_of=moments,
+    swept_at=moments,
+    failing_since=moments,
+    reason=st.sampled_from(["", "Down."]),
 )
 
 
-@given(event=st.none() | facts, account=st.none() | facts, trouble=st.sampled_from(["", "Stopped."]), ended=moments)
+@given(
+    event=st.none() | facts,
+    account=st.none() | facts,
+    trouble=st.sampled_from(["", "Stopped."]),
+    ended=moments,
+)
 def test_nothing_looks_fresher_than_a_read_of_it(
     event: EventFreshness | None, account: EventFreshness | None, trouble: str, ended: datetime | None
 ) -> None:

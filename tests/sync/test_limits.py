@@ -6,8 +6,6 @@ from contextlib import asynccontextmanager
 from uuid import UUID, uuid4
 
 import pytest
-from tests.factories import make_account, make_organisation
-from tests.promoters import Clock
 
 from housecount.box_office.ledger import AccountKey
 from housecount.platforms.base.errors import CircuitOpen, ConfigError, RateLimited, Transient
@@ -15,6 +13,8 @@ from housecount.platforms.http.budget import BudgetReading, Rate
 from housecount.sync.database import DatabaseThread
 from housecount.sync.limits import FAILURES, SharedBreaker, SharedBudget
 from housecount.tenancy.identity import Identity
+from tests.factories import make_account, make_organisation
+from tests.promoters import Clock
 
 #: 8 calls in 10 seconds are ours.
 RATE = Rate(limit=10, seconds=10.0, percent=80)

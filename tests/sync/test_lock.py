@@ -12,14 +12,14 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 from django.db import connections
-from tests.promoters import impatient_client
-from tests.sync.theatre import HUMANITIX, MELBOURNE, Theatre
-from tests.walls.pooling_proxy import pooling_proxy
 
 from housecount.sync import services
 from housecount.sync.lock import AlreadyBeingRead, LockLost, account_lock
 from housecount.sync.models import ReadRun
 from housecount.sync.reader import Silent
+from tests.promoters import impatient_client
+from tests.sync.theatre import HUMANITIX, MELBOURNE, Theatre
+from tests.walls.pooling_proxy import pooling_proxy
 
 _HOLDER = """
 import asyncio, sys, uuid
@@ -177,7 +177,7 @@ def test_a_reader_that_lost_its_lock_writes_nothing_more(stage: Theatre, databas
     run = read(stage, HUMANITIX, progress=Looking(cut_off))
     assert (run.complete, run.error_code) == (False, LockLost.code)
     assert len(stage.entries()) == lines[0]
-    assert 0 < lines[0]
+    assert lines[0] > 0
     assert stage.promoter.count() != stage.promoter.truth()
     assert stage.reason(stage.cellar) or stage.reason(stage.attic)
     assert stage.healed()

@@ -8,8 +8,6 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from tests.promoters import Clock, Promoter, impatient_client, served
-from tests.sync.theatre import HUMANITIX, MELBOURNE, Theatre, theatre
 
 from housecount.core.counting import Figures
 from housecount.platforms.base.records import Order
@@ -21,6 +19,8 @@ from housecount.sync.models import CredentialBudget
 from housecount.sync.reader import Silent
 from housecount.tenancy.identity import Identity, acting_as
 from housecount_sandbox.world import World
+from tests.promoters import Clock, Promoter, impatient_client, served
+from tests.sync.theatre import HUMANITIX, MELBOURNE, Theatre, theatre
 
 BOTH = pytest.mark.parametrize("number", [0, 1], ids=["eventbrite", "humanitix"])
 
@@ -104,7 +104,16 @@ def test_an_ordinary_read_sees_what_happened(stage: Theatre, number: int, happen
 
 def snapshot(stage: Theatre) -> list[Any]:
     """Every row of the ledger with the transaction that wrote it last."""
-    tables = ("raw_record", "order", "ticket", "sales_entry", "listing_total", "listing", "show", "ticket_type")
+    tables = (
+        "raw_record",
+        "order",
+        "ticket",
+        "sales_entry",
+        "listing_total",
+        "listing",
+        "show",
+        "ticket_type",
+    )
     found = []
     with acting_as(stage.promoter.identity), connection.cursor() as cursor:
         for table in (*(f"box_office_{name}" for name in tables), "box_office_set_aside", "sync_bookmark"):
@@ -421,7 +430,9 @@ def test_organisations_with_one_key_share_its_budget_and_nothing_else(database: 
         with acting_as(other.identity):
             from housecount.box_office.models import SalesEntry
 
-            assert set(SalesEntry.objects.values_list("organisation_id", flat=True)) == {other.organisation_id}
+            assert set(SalesEntry.objects.values_list("organisation_id", flat=True)) == {
+                other.organisation_id
+            }
 
 
 class Counting(Silent):

@@ -10,20 +10,21 @@ import pytest
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.django_connector import DjangoConnector
 from procrastinate.testing import InMemoryConnector
-from tests.factories import make_account, make_organisation
-from tests.sync.theatre import HUMANITIX, Theatre
 
+from housecount.box_office.ledger import AccountKey
 from housecount.box_office.models import Account, AccountState
 from housecount.sync import accounts, services, tasks
 from housecount.sync.lock import account_lock
 from housecount.sync.models import CircuitBreaker, Freshness, ReadRun
-from housecount.sync.tasks import DueRead, find_due
+from housecount.sync.tasks import find_due
 from housecount.tenancy.identity import Identity, acting_as
+from tests.factories import make_account, make_organisation
+from tests.sync.theatre import HUMANITIX, Theatre
 
 NOW = datetime(2026, 4, 5, 12, tzinfo=UTC)
 
 
-def due_in(*organisation_ids: UUID) -> list[DueRead]:
+def due_in(*organisation_ids: UUID) -> list[AccountKey]:
     return [read for read in find_due(NOW) if read.organisation_id in organisation_ids]
 
 
@@ -64,21 +65,20 @@ def test_every_account_of_every_organisation_that_is_due_is_found() -> None:
     was_read(one, late, NOW - timedelta(hours=2), full=True)
     was_read(one, late, NOW - timedelta(hours=1), full=False)
     assert sorted(due_in(one, other)) == sorted(
-        [DueRead(one, new, True), DueRead(one, late, False), DueRead(other, theirs, True)]
+        [AccountKey(one, new), AccountKey(one, late), AccountKey(other, theirs)]
     )
 
 
 def test_what_is_due_is_enqueued_once(monkeypatch: pytest.MonkeyPatch) -> None:
     organisation_id = make_organisation()
-    found = [DueRead(organisation_id, uuid4(), True), DueRead(organisation_id, uuid4(), False)]
+    found = [AccountKey(organisation_id, uuid4()), AccountKey(organisation_id, uuid4())]
     monkeypatch.setattr(tasks, "find_due", lambda now: found)
     queue = InMemoryConnector()
     with app.replace_connector(queue):
         for _ in range(2):
             asyncio.run(_call(tasks.read_what_is_due, timestamp=0))
     assert [job["args"] for job in queue.jobs.values()] == [
-        {"organisation_id": str(organisation_id), "account_id": str(each.account_id), "full": each.full}
-        for each in found
+        {"organisation_id": str(organisation_id), "account_id": str(each.account_id)} for each in found
     ]
 
 
@@ -87,11 +87,7 @@ async def _call(task: Callable[..., Awaitable[None]], **arguments: object) -> No
 
 
 def read_job(organisation_id: UUID, account_id: UUID) -> None:
-    asyncio.run(
-        _call(
-            tasks.read_account, organisation_id=str(organisation_id), account_id=str(account_id), full=False
-        )
-    )
+    asyncio.run(_call(tasks.read_account, organisation_id=str(organisation_id), account_id=str(account_id)))
 
 
 def test_a_job_reads_its_account(stage: Theatre) -> None:
@@ -105,9 +101,7 @@ def test_a_job_that_meets_another_reader_ends_quietly(stage: Theatre) -> None:
 
     async def while_read() -> None:
         async with account_lock(account.id, 0):
-            await tasks.read_account(
-                organisation_id=str(account.organisation_id), account_id=str(account.id), full=False
-            )
+            await tasks.read_account(organisation_id=str(account.organisation_id), account_id=str(account.id))
 
     asyncio.run(while_read())
     assert stage.figures() == {}
@@ -131,13 +125,23 @@ def test_what_a_platform_refuses_is_kept_with_the_read_and_does_not_fail_the_job
     assert run.error_code == "account_needs_a_person"
 
 
+def test_a_job_that_is_not_due_any_more_reads_nothing(stage: Theatre) -> None:
+    account = stage.promoter.accounts[HUMANITIX]
+    read_job(account.organisation_id, account.id)
+    before = sum(stage.sandbox.requests("humanitix").values())
+    read_job(account.organisation_id, account.id)
+    assert sum(stage.sandbox.requests("humanitix").values()) == before
+
+
 def test_a_mistake_of_ours_fails_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
     async def broken(*_: object, **__: object) -> None:
         raise RuntimeError
 
     monkeypatch.setattr(services, "read_account", broken)
+    organisation_id = make_organisation()
+    account_id = make_account(organisation_id)
     with pytest.raises(RuntimeError):
-        read_job(uuid4(), uuid4())
+        read_job(organisation_id, account_id)
 
 
 # --- The upkeep of the queue --------------------------------------------------------------------------

@@ -5,8 +5,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from tests.promoters import Clock, Promoter, served
-
 from housecount.box_office.models import Account, SalesEntry, SetAside
 from housecount.core.counting import Figures
 from housecount.sync.models import Bookmark, ReadRun
@@ -16,6 +14,7 @@ from housecount_sandbox.eventbrite.model import Event as EventbriteEvent
 from housecount_sandbox.humanitix.model import Event as HumanitixEvent
 from housecount_sandbox.sandbox import Sandbox
 from housecount_sandbox.world import World
+from tests.promoters import Clock, Promoter, served
 
 #: The accounts of a `Promoter`, by their place in it.
 MELBOURNE, SYDNEY, HUMANITIX = 0, 1, 2
@@ -112,8 +111,6 @@ def theatre(*, seed: int = 1) -> Iterator[Theatre]:
     cellar = world.add_humanitix_event("Comedy Cellar", on(9), tickets=TICKETS)
     attic = world.add_humanitix_event("Attic Improv", on(12), tickets=TICKETS)
     with served(world) as sandbox:
-        stage = Theatre(
-            clock, world, sandbox, Promoter(sandbox, clock), friday, late, sydney, cellar, attic
-        )
+        stage = Theatre(clock, world, sandbox, Promoter(sandbox, clock), friday, late, sydney, cellar, attic)
         stage.sell(2)
         yield stage

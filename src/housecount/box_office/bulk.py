@@ -6,13 +6,16 @@ of the time that the driver's own conversion of lists takes.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Final
 
 import msgspec
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 from msgspec import Struct
-from psycopg import Cursor
+from psycopg import Cursor, Pipeline
+
+_pipeline: ContextVar[Pipeline | None] = ContextVar("pipeline", default=None)
 
 
 class Table(Struct, frozen=True):
@@ -74,8 +77,12 @@ def pipeline() -> Iterator[None]:
     """Statements in the block are sent without waiting for the answers to those before: the database works while we
     make the next one. A `fetch` waits; what went wrong is raised there or at the end of the block."""
     connection.ensure_connection()
-    with connection.wrap_database_errors, connection.connection.pipeline():
-        yield
+    with connection.wrap_database_errors, connection.connection.pipeline() as opened:
+        before = _pipeline.set(opened)
+        try:
+            yield
+        finally:
+            _pipeline.reset(before)
 
 
 def _bound_cursor() -> CursorWrapper:
@@ -95,6 +102,9 @@ def fetch(sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
     """All rows of a query."""
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
+        if (opened := _pipeline.get()) is not None:
+            # A pooling proxy passes answers on at a Sync; what the driver would send by itself is a Flush.
+            opened.sync()
         rows: list[tuple[Any, ...]] = cursor.fetchall()
         return rows
 

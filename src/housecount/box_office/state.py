@@ -210,13 +210,14 @@ def entries(
         yield from _taken_off(before, old, seen_at)
         old = {}
     opened = before.order is not None and not before.order.facts.completed
+    bought = as_bought(order.facts)
     for key, now in figures.items():
         was = old.get(key)
         first = opened and was == NOTHING
         if was is None:
             if now == NOTHING:
                 continue
-            was = _when_bought(after, key, now)
+            was = _when_bought(after, key, now, bought)
             first = was == NOTHING
             if not first:
                 kind, when = entry_kind(was, first=True), _bought_at(after, key)
@@ -246,19 +247,19 @@ def _taken_off(before: OrderWithTickets, old: Mapping[str, Figures], seen_at: da
             )
 
 
-def _when_bought(after: OrderWithTickets, key: str, now: Figures) -> Figures:
-    """What the part counted when it was bought, as far as can be told; most parts count the same `now`."""
+def _when_bought(after: OrderWithTickets, key: str, now: Figures, bought: OrderFacts) -> Figures:
+    """What the part counted when it was bought and its order stood as `bought`, as far as can be told; most parts
+    count the same `now`."""
     assert after.order is not None
-    facts = after.order.facts
-    order = as_bought(facts)
+    same = bought == after.order.facts
     if key:
         ticket = after.tickets[key].facts
         sold = as_sold(ticket)
-        return now if sold == ticket and order == facts else count_ticket(sold, order)
+        return now if same and sold == ticket else count_ticket(sold, bought)
     tickets = [ticket.facts for ticket in after.tickets.values()]
-    if order == facts and not any(ticket.gone for ticket in tickets):
+    if same and not any(ticket.gone for ticket in tickets):
         return now
-    return count_order(order, [as_sold(ticket) for ticket in tickets])
+    return count_order(bought, [as_sold(ticket) for ticket in tickets])
 
 
 def _bought_at(after: OrderWithTickets, key: str) -> datetime:

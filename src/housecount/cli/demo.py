@@ -238,6 +238,7 @@ def _sandbox(home: Path, state: _State, trickle: float) -> Child:
         "--eventbrite-port": str(state.eventbrite_port),
         "--humanitix-port": str(state.humanitix_port),
         "--trickle": str(trickle),
+        "--journal": str(home / "season.journal"),
         "--humanitix-limit": str(_CALL_LIMIT),
         "--eventbrite-limit": str(_CALL_LIMIT),
     }

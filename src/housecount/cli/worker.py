@@ -1,13 +1,16 @@
 """`housecount worker`."""
 
 import asyncio
+import contextlib
 import logging
+import signal
 import time
 
 import click
 
 from housecount.cli.output import note
 from housecount.cli.ready import ready
+from housecount.core.errors import HousecountError
 from housecount.installation import database
 
 _CONCURRENCY = 4
@@ -55,18 +58,40 @@ def worker(concurrency: int, no_listen: bool, grace: int) -> None:
             return
 
 
+class QueueLost(HousecountError):
+    """The queue cannot be reached any more."""
+
+    code = "queue_lost"
+
+
 async def _work(concurrency: int, *, listen: bool, grace: int) -> None:
-    """Work until told to stop by a signal; raises when the queue cannot be reached."""
+    """Work until told to stop by a signal. Raises when it ends for another reason, such as a lost database."""
     from procrastinate.contrib.django import app
     from procrastinate.contrib.django.django_connector import DjangoConnector
 
+    told = asyncio.Event()
     assert isinstance(app.connector, DjangoConnector)
     with app.replace_connector(app.connector.get_worker_connector()) as working:
         async with working.open_async():
-            await working.run_worker_async(
-                concurrency=concurrency,
-                listen_notify=listen,
-                fetch_job_polling_interval=_POLL_SECONDS,
-                shutdown_graceful_timeout=grace,
-                install_signal_handlers=True,
+            task = asyncio.create_task(
+                working.run_worker_async(
+                    concurrency=concurrency,
+                    listen_notify=listen,
+                    fetch_job_polling_interval=_POLL_SECONDS,
+                    shutdown_graceful_timeout=grace,
+                    # Its own handlers would hide from us whether it was told to stop or gave up.
+                    install_signal_handlers=False,
+                )
             )
+
+            def stop() -> None:
+                told.set()
+                task.cancel()
+
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(number, stop)
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+    if not told.is_set():
+        raise QueueLost("The queue cannot be reached any more.")

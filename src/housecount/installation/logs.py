@@ -1,5 +1,6 @@
 """Logs that never hold a secret or a person's address."""
 
+import copy
 import logging
 import os
 import re
@@ -42,6 +43,15 @@ class RedactingFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         return redact(super().format(record))
+
+
+class TerminalFormatter(RedactingFormatter):
+    """One line per record: tracebacks are for the file."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        shown = copy.copy(record)
+        shown.exc_info = shown.exc_text = shown.stack_info = None
+        return super().format(shown)
 
 
 class HomeFileHandler(logging.FileHandler):
@@ -89,7 +99,7 @@ def settings(home: Path) -> dict[str, object]:
                 "style": "{",
             },
             "terminal": {
-                "()": "housecount.installation.logs.RedactingFormatter",
+                "()": "housecount.installation.logs.TerminalFormatter",
                 "format": "{levelname}: {message}",
                 "style": "{",
             },
@@ -107,6 +117,8 @@ def settings(home: Path) -> dict[str, object]:
             "django.server": {"level": "WARNING", "handlers": ["file"], "propagate": False},
             "httpx2": {"level": "WARNING"},
             "httpcore2": {"level": "WARNING"},
-            "procrastinate": {"level": "WARNING"},
+            # What a person must know of these, the worker says in its own words.
+            "procrastinate": {"level": "WARNING", "handlers": ["file"], "propagate": False},
+            "psycopg": {"level": "WARNING", "handlers": ["file"], "propagate": False},
         },
     }

@@ -2,7 +2,7 @@
 
 import logging
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Max, Q
@@ -10,6 +10,7 @@ from procrastinate import exceptions
 from procrastinate.contrib.django import app
 from procrastinate.jobs import Status
 
+from housecount.box_office.ledger import AccountKey
 from housecount.box_office.models import Account, AccountState
 from housecount.installation import environment
 from housecount.sync import services
@@ -29,14 +30,6 @@ SILENT = timedelta(seconds=45)
 KEPT_FINISHED_JOBS = timedelta(days=2)
 
 
-class DueRead(NamedTuple):
-    """An account that is due."""
-
-    organisation_id: UUID
-    account_id: UUID
-    full: bool
-
-
 @app.periodic(cron="*/5 * * * * *")
 @app.task(queueing_lock="read-what-is-due")
 async def read_what_is_due(timestamp: int) -> None:  # noqa: ARG001 - periodic jobs are told their time
@@ -44,20 +37,25 @@ async def read_what_is_due(timestamp: int) -> None:  # noqa: ARG001 - periodic j
     async with DatabaseThread(Identity.system()) as database:
         found = await database.outside(find_due, datetime.now(UTC))
     for read in found:
-        job = read_account.configure(queueing_lock=f"read-{read.account_id}")
+        key = f"read-{read.account_id}"
+        job = read_account.configure(lock=key, queueing_lock=key)
         try:
-            await job.defer_async(
-                organisation_id=str(read.organisation_id), account_id=str(read.account_id), full=read.full
-            )
+            await job.defer_async(organisation_id=str(read.organisation_id), account_id=str(read.account_id))
         except exceptions.AlreadyEnqueued:
             logger.debug("a read of account %s waits already", read.account_id)
 
 
 @app.task
-async def read_account(organisation_id: str, account_id: str, full: bool) -> None:
-    """Reads one account. A failure is kept with the read; the account is due again in time."""
+async def read_account(organisation_id: str, account_id: str) -> None:
+    """Reads one account, if it is still due: the job may have waited for another read of it. A failure is kept with
+    the read; the account is due again in time."""
+    key = AccountKey(UUID(organisation_id), UUID(account_id))
+    async with DatabaseThread(Identity.system()) as database:
+        read = await database.outside(due_now, key, datetime.now(UTC))
+    if read is None:
+        return
     try:
-        await services.read_account(UUID(organisation_id), UUID(account_id), full=full)
+        await services.read_account(*key, full=read.full)
     except (AlreadyBeingRead, UnknownAccount, Disconnected) as error:
         logger.info("account %s was not read: %s", account_id, error.code)
 
@@ -83,17 +81,22 @@ async def remove_finished_jobs(timestamp: int) -> None:  # noqa: ARG001 - period
     )
 
 
-def find_due(now: datetime) -> list[DueRead]:
+def find_due(now: datetime) -> list[AccountKey]:
     """Every account of every organisation that is due at `now`."""
-    every = timedelta(seconds=environment.load().read_every)
     return [
-        DueRead(organisation.pk, account_id, read.full)
+        AccountKey(organisation.pk, account_id)
         for organisation in all_organisations()
-        for account_id, read in _due_in(organisation.pk, now, every)
+        for account_id in _due_in(organisation.pk, now)
     ]
 
 
-def _due_in(organisation_id: UUID, now: datetime, every: timedelta) -> list[tuple[UUID, Due]]:
+def due_now(account: AccountKey, now: datetime) -> Due | None:
+    """The read of one account that is due at `now`, if one is."""
+    return _due_in(account.organisation_id, now).get(account.account_id)
+
+
+def _due_in(organisation_id: UUID, now: datetime) -> dict[UUID, Due]:
+    every = timedelta(seconds=environment.load().read_every)
     with acting_as(Identity.system(organisation_id)):
         here = {"organisation_id": organisation_id}
         accounts = list(Account.objects.filter(**here).values_list("id", "state"))
@@ -107,7 +110,7 @@ def _due_in(organisation_id: UUID, now: datetime, every: timedelta) -> list[tupl
             Freshness.objects.filter(**here, event_id=WHOLE_ACCOUNT).values_list("account_id", "swept_at")
         )
         retry_at = dict(CircuitBreaker.objects.filter(**here).values_list("account_id", "retry_at"))
-    found = []
+    found = {}
     for account_id, state in accounts:
         run = runs.get(account_id, {})
         reads = AccountReads(
@@ -119,5 +122,5 @@ def _due_in(organisation_id: UUID, now: datetime, every: timedelta) -> list[tupl
         )
         read = due(reads, now, every)
         if read is not None:
-            found.append((account_id, read))
+            found[account_id] = read
     return found
