@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import signal
 import sys
 import time
 
@@ -20,6 +21,8 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if unknown := sorted(set(given.names) - set(NAMES)):
         parser.error(f"there is no benchmark {', '.join(unknown)}: there are {', '.join(NAMES)}")
+    # So that whoever ends us leaves no server behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     started = time.monotonic()
     ground.prepare()
     lines = []

@@ -26,8 +26,8 @@ INSERT INTO box_office_order (
         completed, nothing_paid, gone, own_gross, own_discounts, own_refunds, own_absorbed_fees,
         own_passed_on_fees, own_tax, own_rebates, own_extras, placed_at, changed_at, read_at, record_hash, buyer_hash,
         orders, sold, comps, cancelled, gross, discounts, refunds, absorbed_fees, passed_on_fees, tax, rebates, extras)
-    SELECT %(organisation)s, %(account)s, 'o' || n, shows.id, shows.event_id, '', 'placed', 'online', 'AUD',
-           true, false, false, 0, 0, 0, 0, 0, 0, 0, 0, at, at, at, int8send(n), int8send(n),
+    SELECT %(organisation)s, %(account)s, (1000000000 + n)::text, shows.id, shows.event_id, '', 'placed', 'online',
+           'AUD', true, false, false, 0, 0, 0, 0, 0, 0, 0, 0, at, at, at, int8send(n), int8send(n),
            1, %(per_order)s, 0, 0, 3000 * %(per_order)s, 0, 0, 0, 150 * %(per_order)s, 0, 0, 0
       FROM generate_series(1, %(orders)s::bigint) AS n
       JOIN shows ON shows.place = n %% %(shows)s
@@ -44,9 +44,9 @@ INSERT INTO box_office_sales_entry (
         organisation_id, sequence, account_id, listing_id, order_id, ticket_id, kind, net, currency, happened_at,
         seen_at, orders, sold, comps, cancelled, gross, discounts, refunds, absorbed_fees, passed_on_fees, tax,
         rebates, extras)
-    SELECT %(organisation)s, n * (%(per_order)s + 1) + t, %(account)s, shows.id, 'o' || n,
-           CASE WHEN t = 0 THEN '' ELSE 'o' || n || 't' || t END, 'sale', (t > 0)::int * 3000, 'AUD', at, at,
-           (t = 0)::int, (t > 0)::int, 0, 0, (t > 0)::int * 3000, 0, 0, 0, (t > 0)::int * 150, 0, 0, 0
+    SELECT %(organisation)s, n * (%(per_order)s + 1) + t, %(account)s, shows.id, (1000000000 + n)::text,
+           CASE WHEN t = 0 THEN '' ELSE (1000000000 + n)::text || 't' || t END, 'sale', (t > 0)::int * 3000, 'AUD',
+           at, at, (t = 0)::int, (t > 0)::int, 0, 0, (t > 0)::int * 3000, 0, 0, 0, (t > 0)::int * 150, 0, 0, 0
       FROM generate_series(1, %(orders)s::bigint) AS n
       JOIN shows ON shows.place = n %% %(shows)s
      CROSS JOIN generate_series(0, %(per_order)s) AS t

@@ -6,7 +6,6 @@ from typing import Any, cast
 from uuid import UUID
 
 import msgspec
-from tests.factories import make_account, make_event, make_organisation
 
 from housecount.box_office import catalogue, ledger, rebuild
 from housecount.box_office.ledger import AccountKey, Stored
@@ -16,6 +15,7 @@ from housecount.core.counting import Figures
 from housecount.platforms.base.records import Order, Ticket
 from housecount.platforms.base.source import TicketSource
 from housecount.tenancy.identity import Identity, acting_as
+from tests.factories import make_account, make_event, make_organisation
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
 

@@ -8,12 +8,12 @@ from uuid import UUID
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.box_office.book import Book
-from tests.examples import examples
-from tests.factories import make_order, make_organisation, make_ticket
 
 from housecount.core.counting import Category, Figures, OrderFacts, Validity
 from housecount.platforms.base.records import Order, Ticket
+from tests.box_office.book import Book
+from tests.examples import examples
+from tests.factories import make_order, make_organisation, make_ticket
 
 HAPPENINGS = st.sampled_from(
     ["buy", "buy", "refund", "cancel", "reinstate", "fall", "drop", "delete", "restore"]

@@ -5,14 +5,14 @@ from datetime import timedelta
 import psycopg
 import pytest
 from django.db import DatabaseError, connection
-from tests.box_office.book import NOW, Book
-from tests.factories import START, make_order, make_ticket
 
 from housecount.box_office import ledger
 from housecount.box_office.ledger import Stored
 from housecount.box_office.models import Order, RawRecord
 from housecount.core.counting import Figures, OrderFacts, Validity
 from housecount.tenancy.identity import acting_as
+from tests.box_office.book import NOW, Book
+from tests.factories import START, make_order, make_ticket
 
 
 @pytest.fixture

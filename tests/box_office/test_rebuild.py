@@ -8,14 +8,14 @@ from typing import cast
 import psycopg
 import pytest
 from psycopg import sql
-from tests.box_office.book import Book, Restoring
-from tests.factories import make_order, make_ticket
 
 from housecount.box_office import rebuild
 from housecount.box_office.rebuild import Difference
 from housecount.core.counting import EntryKind, Validity
 from housecount.platforms.base.source import TicketSource
 from housecount.tenancy.identity import acting_as
+from tests.box_office.book import Book, Restoring
+from tests.factories import make_order, make_ticket
 
 LATER = datetime(2026, 6, 1, tzinfo=UTC)
 Owner = psycopg.Connection[tuple[object, ...]]
@@ -54,62 +54,89 @@ def repair(book: Book) -> list[Difference]:
         return list(rebuild.repair(book.key, cast("TicketSource", Restoring()), LATER))
 
 
+def names(differences: list[Difference]) -> list[str]:
+    return [f"{each.kind} {each.external_id} {each.field}" for each in differences]
+
+
+ONE_ORDER = "WHERE {own} AND external_id"
 TAMPERINGS = {
-    "order-money": ("UPDATE box_office_order SET own_gross = own_gross + 700 WHERE {own} AND external_id = 'o1'",
-                    ("order", "o1", "facts")),
-    "order-figure": ("UPDATE box_office_order SET gross = gross + 700 WHERE {own} AND external_id = 'o2'",
-                     ("order", "o2", "gross")),
-    "order-status": ("UPDATE box_office_order SET status = 'refunded' WHERE {own} AND external_id = 'o1'",
-                     ("order", "o1", "status")),
-    "order-newer": ("UPDATE box_office_order SET changed_at = changed_at + '1 year', status = 'x' WHERE {own}"
-                    " AND external_id = 'o1'", ("order", "o1", "changed_at")),
-    "order-gone": ("UPDATE box_office_order SET gone = true WHERE {own} AND external_id = 'o2'",
-                   ("order", "o2", "facts")),
-    "order-deleted": ("DELETE FROM box_office_order WHERE {own} AND external_id = 'o2'",
-                      ("order", "o2", "presence")),
-    "order-forged": ("INSERT INTO box_office_order SELECT (jsonb_populate_record(o, jsonb_build_object("
-                     "'external_id', 'forged'))).* FROM box_office_order o WHERE {own} AND external_id = 'o2'",
-                     ("order", "forged", "facts")),
-    "ticket-money": ("UPDATE box_office_ticket SET gross = 1 WHERE {own} AND external_id = 't1'",
-                     ("ticket", "t1", "facts")),
-    "ticket-validity": ("UPDATE box_office_ticket SET validity = 'valid' WHERE {own} AND external_id = 't2'",
-                        ("ticket", "t2", "facts")),
-    "ticket-deleted": ("DELETE FROM box_office_ticket WHERE {own} AND external_id = 't3'",
-                       ("ticket", "t3", "presence")),
-    "ticket-forged": ("INSERT INTO box_office_ticket SELECT (jsonb_populate_record(t, jsonb_build_object("
-                      "'external_id', 'forged'))).* FROM box_office_ticket t WHERE {own} AND external_id = 't1'",
-                      ("ticket", "forged", "presence")),
-    "entry-money": ("UPDATE box_office_sales_entry SET gross = gross + 5 WHERE {own} AND ticket_id = 't3'",
-                    ("entries", "o2 t3", "sum")),
-    "entry-deleted": ("DELETE FROM box_office_sales_entry WHERE {own} AND ticket_id = 't3'",
-                      ("entries", "o2 t3", "sum")),
-    "entry-forged": ("INSERT INTO box_office_sales_entry SELECT (jsonb_populate_record(e, jsonb_build_object("
-                     "'sequence', 900 + e.sequence, 'order_id', 'forged'))).* FROM box_office_sales_entry e"
-                     " WHERE {own} AND ticket_id = 't3'", ("entries", "forged t3", "sum")),
-    "total": ("UPDATE box_office_listing_total SET sold = sold + 1 WHERE {of_listing}", ("listing", "", "total")),
-    "total-deleted": ("DELETE FROM box_office_listing_total WHERE {of_listing}", ("listing", "", "total")),
-}  # fmt: skip
+    "order-money": (
+        f"UPDATE box_office_order SET own_gross = own_gross + 700 {ONE_ORDER} = 'o1'",
+        "order o1 facts",
+    ),
+    "order-figure": (f"UPDATE box_office_order SET gross = gross + 700 {ONE_ORDER} = 'o2'", "order o2 gross"),
+    "order-status": (
+        f"UPDATE box_office_order SET status = 'refunded' {ONE_ORDER} = 'o1'",
+        "order o1 status",
+    ),
+    "order-newer": (
+        f"UPDATE box_office_order SET changed_at = changed_at + '1 year', status = 'x' {ONE_ORDER} = 'o1'",
+        "order o1 changed_at",
+    ),
+    "order-gone": (f"UPDATE box_office_order SET gone = true {ONE_ORDER} = 'o2'", "order o2 facts"),
+    "order-deleted": (f"DELETE FROM box_office_order {ONE_ORDER} = 'o2'", "order o2 presence"),
+    "order-forged": (
+        (
+            f'INSERT INTO box_office_order SELECT (jsonb_populate_record(o, \'{{{{"external_id": "forged"}}}}\')).*'
+            f" FROM box_office_order o {ONE_ORDER} = 'o2'"
+        ),
+        "order forged facts",
+    ),
+    "ticket-money": (f"UPDATE box_office_ticket SET gross = 1 {ONE_ORDER} = 't1'", "ticket t1 facts"),
+    "ticket-validity": (
+        f"UPDATE box_office_ticket SET validity = 'valid' {ONE_ORDER} = 't2'",
+        "ticket t2 facts",
+    ),
+    "ticket-deleted": (f"DELETE FROM box_office_ticket {ONE_ORDER} = 't3'", "ticket t3 presence"),
+    "ticket-forged": (
+        (
+            f'INSERT INTO box_office_ticket SELECT (jsonb_populate_record(t, \'{{{{"external_id": "forged"}}}}\')).*'
+            f" FROM box_office_ticket t {ONE_ORDER} = 't1'"
+        ),
+        "ticket forged presence",
+    ),
+    "entry-money": (
+        "UPDATE box_office_sales_entry SET gross = gross + 5 WHERE {own} AND ticket_id = 't3'",
+        "entries o2 t3 sum",
+    ),
+    "entry-deleted": (
+        "DELETE FROM box_office_sales_entry WHERE {own} AND ticket_id = 't3'",
+        "entries o2 t3 sum",
+    ),
+    "entry-forged": (
+        (
+            "INSERT INTO box_office_sales_entry SELECT (jsonb_populate_record(e,"
+            " jsonb_build_object('sequence', 900 + e.sequence, 'order_id', 'forged'))).*"
+            " FROM box_office_sales_entry e WHERE {own} AND ticket_id = 't3'"
+        ),
+        "entries forged t3 sum",
+    ),
+    "total": (
+        "UPDATE box_office_listing_total SET sold = sold + 1 WHERE {of_listing}",
+        "listing {listing} total",
+    ),
+    "total-deleted": ("DELETE FROM box_office_listing_total WHERE {of_listing}", "listing {listing} total"),
+}
 
 
 @pytest.mark.parametrize("tampering", TAMPERINGS)
 def test_tampering_is_named_and_put_right(book: Book, owner_connection: Owner, tampering: str) -> None:
-    statement, (kind, external_id, field) = TAMPERINGS[tampering]
+    statement, expected = TAMPERINGS[tampering]
+    listing_id = book.listing_of("e1", "")
     right, lines = book.total(), len(book.entries())
     organisation_id, account_id = book.key
     own = f"organisation_id = '{organisation_id}' AND account_id = '{account_id}'"
-    of_listing = f"listing_id = '{book.listing_of('e1', '')}'"
+    of_listing = f"listing_id = '{listing_id}'"
     with behind_its_back(owner_connection, book) as owner:
-        done = owner.execute(statement.format(own=own, of_listing=of_listing))  # type: ignore[arg-type]
+        done = owner.execute(statement.format(own=own, of_listing=of_listing).encode())
         assert done.rowcount > 0
 
-    external_id = external_id or str(book.listing_of("e1", ""))
-    named = [(each.kind, each.external_id, each.field) for each in book.differences()]
-    assert (kind, external_id, field) in named
+    expected = expected.format(listing=listing_id)
+    assert expected in names(book.differences())
     assert all(each.ledger != each.rebuilt for each in book.differences())
     assert len(book.entries()) in range(lines - 1, lines + 2), "looking changed something"
 
-    found = [(each.kind, each.external_id, each.field) for each in repair(book)]
-    assert (kind, external_id, field) in found
+    assert expected in names(repair(book))
     assert book.differences() == []
     assert book.sums_hold()
     assert book.total() == right

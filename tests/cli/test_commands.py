@@ -13,10 +13,13 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from tests.promoters import served
+from click.testing import CliRunner
 
+from housecount.cli.main import cli
 from housecount_sandbox.sandbox import Sandbox
+from housecount_sandbox.venues import VELVET_ROOM
 from housecount_sandbox.world import World
+from tests.promoters import served
 
 SOURCE = Path(__file__).parents[2] / "src"
 FIGURES = {
@@ -64,19 +67,27 @@ class Town:
         assert "\x1b[" not in done.stdout + done.stderr, "colours where nobody is watching"
         return Ran(done.returncode, done.stdout, done.stderr)
 
+    def here(self, *arguments: str) -> Ran:
+        """The same in this process: quicker, where the process itself does not matter."""
+        done = CliRunner().invoke(cli, [argument.format(slug=self.slug) for argument in arguments])
+        self.printed += [done.stdout, done.stderr]
+        assert "Traceback" not in done.stdout + done.stderr
+        return Ran(done.exit_code, done.stdout, done.stderr)
+
     def sync(self, *arguments: str) -> Ran:
         return self.run("sync", "--organisation", self.slug, "--json", *arguments)
 
     def sales(self, *arguments: str) -> Ran:
-        return self.run("sales", "--organisation", self.slug, "--json", *arguments)
+        return self.here("sales", "--organisation", self.slug, "--json", *arguments)
 
 
 @pytest.fixture(scope="module")
 def town(database: str) -> Iterator[Town]:
     world = World.blank(seed=int(uuid4()) % 10**6)
     start = datetime.now(UTC).replace(microsecond=0) + timedelta(days=20)
-    friday = world.add_eventbrite_event("Friday Night Laughs", start, tickets=[("Entry", 3000)], show="friday")
-    cellar = world.add_humanitix_event("Friday Night Laughs", start, tickets=[("Entry", 3100)], show="friday")
+    title, room = "Friday Night Laughs", VELVET_ROOM
+    friday = world.add_eventbrite_event(title, start, tickets=[("Entry", 3000)], room=room)
+    cellar = world.add_humanitix_event(title, start, tickets=[("Entry", 3100)], room=room)
     late = world.add_humanitix_event("Späte Show 🎤", start + timedelta(days=2), tickets=[("Entry", 2500)])
     for event in (friday, cellar, late):
         world.buy(event, 2)
@@ -144,18 +155,27 @@ def test_progress_is_told_in_plain_lines_and_the_facts_are_a_table(read_town: To
 
 
 def test_sales_is_the_document_that_was_agreed(read_town: Town) -> None:
-    ran = read_town.sales()
+    ran = read_town.run("sales", "--organisation", read_town.slug, "--json")
     assert (ran.code, ran.err) == (0, "")
     document = ran.document
     assert document.keys() == {"organisation", "shows"}
     assert document["organisation"] == read_town.slug
     friday, late = document["shows"]
     assert late["title"] == "Späte Show 🎤"
-    assert {"id", "title", "starts_at", "venue", "capacity", "currency", "totals", "listings"} <= friday.keys()
+    assert {
+        "id",
+        "title",
+        "starts_at",
+        "venue",
+        "capacity",
+        "currency",
+        "totals",
+        "listings",
+    } <= friday.keys()
     assert datetime.fromisoformat(friday["starts_at"]).utcoffset() is not None
     assert friday["currency"] == "AUD"
     assert friday["totals"].keys() >= FIGURES
-    assert [listing["platform"] for listing in friday["listings"]] == ["eventbrite", "humanitix"]
+    assert sorted(listing["platform"] for listing in friday["listings"]) == ["eventbrite", "humanitix"]
     truth = {each.external_event_id: each.figures for each in read_town.sandbox.world.truth()}
     for show in document["shows"]:
         for name in FIGURES:
@@ -181,11 +201,11 @@ def test_sales_is_the_document_that_was_agreed(read_town: Town) -> None:
     assert friday["totals"]["gross"] == 2 * 3000 + 2 * 3100
     only = read_town.sales("--show", late["id"]).document
     assert [show["id"] for show in only["shows"]] == [late["id"]]
-    assert "Späte Show 🎤" in read_town.run("sales", "--organisation", read_town.slug).out
+    assert "Späte Show 🎤" in read_town.here("sales", "--organisation", read_town.slug).out
 
 
 def test_accounts_are_listed_with_their_freshness(read_town: Town) -> None:
-    ran = read_town.run("account", "list", "--organisation", read_town.slug, "--json")
+    ran = read_town.here("account", "list", "--organisation", read_town.slug, "--json")
     assert ran.code == 0
     rows = {row["platform"]: row for row in ran.document["accounts"]}
     assert {row["account"] for row in rows.values()} == set(read_town.accounts.values())
@@ -236,11 +256,11 @@ def test_rebuild_finds_nothing_until_there_is_something(read_town: Town, databas
     assert found.code == 1
     assert found.document["count"] >= 4
     assert {each["kind"] for each in found.document["differences"]} >= {"order"}
-    text = town.run("rebuild", "--organisation", town.slug, "--check")
+    text = town.here("rebuild", "--organisation", town.slug, "--check")
     assert text.code == 1
     assert "Nothing was changed" in text.out
     assert town.run("rebuild", "--organisation", town.slug).code == 0
-    assert town.run("rebuild", "--organisation", town.slug, "--check").code == 0
+    assert town.here("rebuild", "--organisation", town.slug, "--check").code == 0
 
 
 @pytest.mark.parametrize(
@@ -258,14 +278,18 @@ def test_rebuild_finds_nothing_until_there_is_something(read_town: Town, databas
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_what_is_not_there_ends_in_1_with_a_reason(town: Town, arguments: list[str], code: str) -> None:
-    ran = town.run(*(argument.format(slug=town.slug) for argument in arguments), "--json")
+    ran = town.here(*arguments, "--json")
     assert ran.err == ""
-    refused(ran, code)
+    message = refused(ran, code)
+    in_words = town.here(*arguments)
+    assert (in_words.code, in_words.out) == (1, "")
+    assert message in in_words.err
 
 
 def test_a_wrong_key_and_a_key_that_is_there_already_are_refused(town: Town) -> None:
     connect = ("account", "connect", "eventbrite", "--organisation", town.slug, "--json")
-    refused(town.run(*connect, EVENTBRITE_API_KEY="WRONGWRONGWRONGWRONG"), "account_needs_a_person")
+    wrong = town.run(*connect, EVENTBRITE_API_KEY="WRONGWRONGWRONGWRONG")
+    refused(wrong, "account_needs_a_person")
     refused(town.run(*connect, EVENTBRITE_API_KEY=town.keys["eventbrite"]), "already_connected")
     assert "WRONGWRONG" not in "".join(town.printed)
 
@@ -281,7 +305,7 @@ def test_a_wrong_key_and_a_key_that_is_there_already_are_refused(town: Town) -> 
     ids=" ".join,
 )
 def test_wrong_usage_ends_in_2(town: Town, arguments: list[str]) -> None:
-    ran = town.run(*(argument.format(slug=town.slug) for argument in arguments))
+    ran = town.here(*arguments)
     assert (ran.code, ran.out) == (2, "")
     assert ran.err
 
@@ -311,7 +335,7 @@ def test_an_account_that_was_disconnected_keeps_its_count(read_town: Town) -> No
     assert (gone.code, gone.document["state"]) == (0, "disconnected")
     assert [show["totals"] for show in town.sales().document["shows"]] == before
     assert [row["platform"] for row in town.sync().document["accounts"]] == ["eventbrite"]
-    one = town.run("sync", "--account", account, "--json")
+    one = town.here("sync", "--account", account, "--json")
     assert (one.code, one.document["accounts"][0]["error"]["code"]) == (1, "disconnected")
 
 

@@ -132,9 +132,14 @@ ABSURD: tuple[dict[str, Any], ...] = (
 )
 
 
+def chosen(stage: Theatre, number: int) -> Any:
+    """An event of either platform."""
+    return [stage.friday, stage.cellar][number]
+
+
 def damaged(stage: Theatre, number: int, kind: str, **fields: Any) -> tuple[Any, dict[str, Any]]:
     """An event of either platform, and a fault that hurts its orders."""
-    event = [stage.friday, stage.cellar][number]
+    event = chosen(stage, number)
     platform = ["eventbrite", "humanitix"][number]
     if kind == "missing_field":
         fields["field"] = NEEDED[number]
@@ -198,7 +203,7 @@ def test_a_bad_ticket_is_set_aside_and_taken_back(stage: Theatre) -> None:
 
 @BOTH
 def test_a_bad_event_is_set_aside_and_taken_back(stage: Theatre, number: int) -> None:
-    event = [stage.friday, stage.cellar][number]
+    event = chosen(stage, number)
     path = ["/organizations/.*/events", "/events$"][number]
     field = ["start", "startDate"][number]
     stage.sandbox.faults.set([{"kind": "missing_field", "path": path, "id": event.id, "field": field}])

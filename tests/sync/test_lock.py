@@ -1,12 +1,14 @@
 """One reader per account at a time, by a lock that nobody who died or was cut off can keep."""
 
 import asyncio
+import os
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import psycopg
@@ -21,6 +23,7 @@ from tests.promoters import impatient_client
 from tests.sync.theatre import HUMANITIX, MELBOURNE, Theatre
 from tests.walls.pooling_proxy import pooling_proxy
 
+_SOURCE = Path(__file__).parents[2] / "src"
 _HOLDER = """
 import asyncio, sys, uuid
 import django; django.setup()
@@ -133,7 +136,10 @@ def test_the_locks_of_two_accounts_are_two(stage: Theatre) -> None:
 def test_a_reader_that_is_killed_keeps_nothing(stage: Theatre) -> None:
     account_id = stage.promoter.accounts[MELBOURNE].id
     with subprocess.Popen(
-        [sys.executable, "-c", _HOLDER, str(account_id)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", _HOLDER, str(account_id)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "housecount.settings", "PYTHONPATH": str(_SOURCE)},
     ) as holder:
         assert holder.stdout is not None
         try:
@@ -170,7 +176,7 @@ def test_a_reader_that_lost_its_lock_writes_nothing_more(stage: Theatre, databas
             if orders and self.then is not None:
                 then, self.then = self.then, None
                 # The loop's own thread is busy with the read: look from another.
-                thread, results = in_thread(then)  # type: ignore[arg-type]
+                thread, results = in_thread(then)
                 thread.join()
                 assert results == [None]
 

@@ -76,8 +76,12 @@ def pooling_proxy(url: str, servers: int) -> Iterator[Proxy]:
         started.set()
         async with listener:
             await stop.wait()
+        # Clients that went away just now are seen off before the loop ends.
+        if serving := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(serving, timeout=10)
         for server in proxy.servers:
             server.writer.close()
+        await asyncio.sleep(0)
 
     thread = threading.Thread(target=lambda: loop.run_until_complete(run()))
     thread.start()
@@ -110,9 +114,20 @@ async def connect(url: str, name: int, proxy: Proxy) -> Server:
     return Server(name, reader, writer)
 
 
+@dataclass
+class Turn:
+    """A client's time with a server connection: until every Sync is answered and no transaction is open."""
+
+    server: Server | None = None
+    writer: asyncio.StreamWriter | None = None
+    unanswered: int = 0
+    unsynced: bool = False
+    relaying: "asyncio.Task[None] | None" = None
+
+
 async def serve(proxy: Proxy, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """One client, from its greeting to its end."""
-    client, server = next(proxy.numbers), None
+    client, turn = next(proxy.numbers), Turn(writer=writer)
     try:
         if not await greet(proxy, reader, writer):
             return
@@ -120,21 +135,30 @@ async def serve(proxy: Proxy, reader: asyncio.StreamReader, writer: asyncio.Stre
             kind, data = await read_message(reader)
             if kind == b"X":
                 return
-            if server is None:
-                server = await proxy.idle.get()
-                server.clients.append(client)
-            server.writer.write(data)
-            if kind in {b"Q", b"S", b"c", b"f"} and await answer(server, writer) == b"I":
-                proxy.idle.put_nowait(server)
-                server = None
+            if turn.server is None:
+                turn.server = await proxy.idle.get()
+                turn.server.clients.append(client)
+                turn.unanswered, turn.unsynced = 0, False
+                turn.relaying = asyncio.create_task(relay(proxy, turn))
+            say(turn, kind, data)
     except (asyncio.IncompleteReadError, ConnectionError):
         pass
     finally:
-        if server is not None:  # the client went away within a transaction
-            server.writer.write(message(b"Q", b"ROLLBACK\0"))
-            await answer(server, None)
-            proxy.idle.put_nowait(server)
+        turn.writer = None
+        if turn.server is not None:  # the client went away within a transaction
+            say(turn, b"S", message(b"S", b""))
+            say(turn, b"Q", message(b"Q", b"ROLLBACK\0"))
+        if turn.relaying is not None:
+            await turn.relaying
         writer.close()
+
+
+def say(turn: Turn, kind: bytes, data: bytes) -> None:
+    """Pass a client's message on."""
+    assert turn.server is not None
+    turn.unsynced = kind not in {b"Q", b"S"}
+    turn.unanswered += not turn.unsynced
+    turn.server.writer.write(data)
 
 
 async def greet(proxy: Proxy, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
@@ -148,13 +172,17 @@ async def greet(proxy: Proxy, reader: asyncio.StreamReader, writer: asyncio.Stre
             return True
 
 
-async def answer(server: Server, writer: asyncio.StreamWriter | None) -> bytes:
-    """Pass on what the server says until it is ready; the state of the transaction (b"" within a COPY)."""
+async def relay(proxy: Proxy, turn: Turn) -> None:
+    """Pass on what the server says while the client has its turn: it may answer before it is asked to sync."""
+    server = turn.server
+    assert server is not None
     while True:
         kind, data = await read_message(server.reader)
-        if writer is not None:
-            writer.write(data)
-        if kind == b"G":
-            return b""
+        if turn.writer is not None:
+            turn.writer.write(data)
         if kind == b"Z":
-            return data[5:6]
+            turn.unanswered -= 1
+            if data[5:6] == b"I" and not turn.unanswered and not turn.unsynced:
+                turn.server = None
+                proxy.idle.put_nowait(server)
+                return

@@ -62,6 +62,7 @@ def test_signing_in_and_out_by_hand(house: House) -> None:
     page.check()
     assert "To match" in page.text
     assert "Sign out" in page.text
+    assert str(house.promoter.user.pk) not in page.text
     answer = client.post("/account/logout/", follow=True)
     assert answer.redirect_chain[-1][0].startswith("/account/login/")
 

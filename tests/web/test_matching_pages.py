@@ -112,6 +112,14 @@ def test_a_doubt_follows_the_show_it_is_about(stage: Stage, doubt: tuple[Listing
     assert "Something else entirely" in page.text
 
 
+def test_a_doubt_that_was_answered_by_merging_is_gone(stage: Stage, doubt: tuple[Listing, Listing]) -> None:
+    first, second = doubt
+    stage.house.admin.signed_in().post(f"/shows/{first.show_id}/merge/", {"show": str(second.show_id)})
+    page = look(stage.house.admin, "/to-match/")
+    assert "Nothing waits" in page.text
+    assert "1 waiting" not in page.text
+
+
 def test_currencies_are_never_mixed(stage: Stage) -> None:
     here = stage.put_on("Here")
     abroad = stage.put_on(

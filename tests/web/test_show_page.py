@@ -1,7 +1,7 @@
 """A show's page: its figures, and the lines behind each of them."""
 
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 from uuid import uuid4
 
 import pytest
@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from housecount.box_office import matching
 from housecount.box_office.models import Listing
+from housecount.box_office.queries import daily_counts
 from housecount.core.counting import OrderFacts, Validity
 from housecount.core.money import format_money
 from housecount.platforms.base.errors import Transient
@@ -121,6 +122,14 @@ def test_the_curve_ends_at_what_is_sold_and_has_a_table(stage: Stage, both: List
     assert re.search(rf"Eventbrite {sold['eventbrite']} Humanitix {sold['humanitix']}", text)
 
 
+def test_the_day_of_a_sale_is_that_of_the_venue(stage: Stage) -> None:
+    listing = stage.put_on(sold=1)  # at eight in the morning of 1 March, in UTC
+    with acting_as(stage.house.system):
+        [here] = daily_counts(stage.organisation_id, [listing.pk], "Australia/Melbourne")
+        [there] = daily_counts(stage.organisation_id, [listing.pk], "Pacific/Pago_Pago")
+    assert (here.day, there.day) == (date(2026, 3, 1), date(2026, 2, 28))
+
+
 def test_ticket_types_with_what_each_sold(stage: Stage) -> None:
     types = [make_type("x", "general"), make_type("x", "vip")]
     listing = stage.put_on(types=None)
@@ -150,6 +159,7 @@ def test_a_listing_that_is_gone_is_kept_and_left_out(stage: Stage, both: Listing
     assert f"Sold {document['totals']['sold']} Comps" in text
     assert document["totals"]["sold"] == 2
     assert "Gone at the platform since 3 h" in text
+    assert "2 of 180 seats" in text
     assert "left out of the show's totals" in text
     sums = look(stage.house.admin, f"/shows/{both.show_id}/lines/?figure=sold").text
     assert "that come to 2 sold." in sums

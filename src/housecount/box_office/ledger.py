@@ -129,7 +129,8 @@ def store_records(
             buyer = buyer_hash(order.buyer_key)
             after = fold_order(after, order, listing_id, read_at, digest, buyer)
         changes.append((before, after))
-    return save(account, changes, read_at)._replace(orders_read=len(orders))
+    # An order whose tickets come on pages of their own is saved again with them: it is counted once, with its record.
+    return save(account, changes, read_at)._replace(orders_read=len(orders), orders_changed=len(versions))
 
 
 def mark_gone(

@@ -46,19 +46,51 @@ def place_listing(listing: Listing) -> None:
 
 def follow_listing(listing: Listing) -> None:
     """After the platform changed a listing: its show follows when it has no other, and a link that a machine made
-    and that no longer holds is undone. What a person linked stays."""
+    and that no longer holds is undone. What moved is looked for anew: a show that is postponed moves on one
+    platform after the other. What a person linked or unlinked stays."""
+    if listing.linked_by != "machine":
+        return
     show = listing.show
     others = Listing.objects.filter(organisation_id=listing.organisation_id, show=show).exclude(pk=listing.pk)
-    if not others.exists():
-        if listing.linked_by == "machine":
-            _describe(show, listing)
-            show.save(update_fields=["title", "venue", "starts_at", "currency", "cancelled"])
+    other = others.order_by("created_at", "id").first()
+    if other is not None:
+        apart = matching.score(_subject(listing), _subject(other)).verdict is Verdict.NO
+        if apart and not _rejoin(listing):
+            unlink(listing, by="machine")
         return
-    if (
-        listing.linked_by == "machine"
-        and matching.score(_subject(listing), _subject(others[0])).verdict is Verdict.NO
-    ):
-        unlink(listing, by="machine")
+    before = _show_subject(show)
+    _describe(show, listing)
+    show.save(update_fields=["title", "venue", "starts_at", "currency", "cancelled"])
+    if _show_subject(show) != before:
+        _rejoin(listing)
+
+
+def _rejoin(listing: Listing) -> bool:
+    """Moves the listing to another show that it now surely belongs to; whether there is one."""
+    declined = set(
+        Suggestion.objects.filter(
+            organisation_id=listing.organisation_id, listing=listing, declined=True
+        ).values_list("show_id", flat=True)
+    )
+    candidates = [(show.id, _show_subject(show)) for show in _candidates(listing) if show.id not in declined]
+    choice = matching.choose(_subject(listing), candidates)
+    if choice.verdict is not Verdict.SURE:
+        return False
+    best = choice.suggestions[0]
+    left = listing.show
+    listing.show = Show.objects.get(organisation_id=listing.organisation_id, pk=best.key)
+    listing.reasons = _reasons(best.match)
+    listing.save(update_fields=["show", "reasons"])
+    _settle_suggestions(listing)
+    _leave(left, listing.show)
+    return True
+
+
+def _leave(left: Show, show: Show) -> None:
+    """A show that has no listing any more is merged into the one that its last listing went to."""
+    if not left.listing_set.exists():
+        left.merged_into = show
+        left.save(update_fields=["merged_into"])
 
 
 def link(listing: Listing, show: Show) -> None:
@@ -66,6 +98,7 @@ def link(listing: Listing, show: Show) -> None:
 
     Raises `NotPossible` when their currencies differ: one show is counted in one currency.
     """
+    show = find_show(show.organisation_id, show.id)
     if listing.show_id == show.id:
         _settle_suggestions(listing)
         return
@@ -79,9 +112,7 @@ def link(listing: Listing, show: Show) -> None:
     listing.linked_by = "person"
     listing.save(update_fields=["show", "linked_by"])
     _settle_suggestions(listing)
-    if not left.listing_set.exists():
-        left.merged_into = show
-        left.save(update_fields=["merged_into"])
+    _leave(left, show)
 
 
 def unlink(listing: Listing, by: str = "person") -> Show:
@@ -97,10 +128,13 @@ def unlink(listing: Listing, by: str = "person") -> Show:
 
 def merge(source: Show, target: Show) -> None:
     """Moves every listing of `source` to `target`. Raises `NotPossible` when their currencies differ."""
+    source, target = (find_show(show.organisation_id, show.id) for show in (source, target))
     if source.id == target.id:
         return
     for listing in source.listing_set.select_related("show"):
         link(listing, target)
+    if source.merged_into_id is None:
+        _leave(source, target)
 
 
 def decline(suggestion: Suggestion) -> None:

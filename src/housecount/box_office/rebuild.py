@@ -145,9 +145,7 @@ def check_sums(account: AccountKey) -> Iterator[Difference]:
         [*account, *account],
     )
     for order_id, kept, summed in rows:
-        yield Difference(
-            account.account_id, "order", order_id, "sum of entries", _text(kept), _text(summed)
-        )
+        yield Difference(account.account_id, "order", order_id, "sum of entries", _text(kept), _text(summed))
     yield from _check_totals(account)
 
 
@@ -313,10 +311,10 @@ def _differences(account: AccountKey, examined: _Examined) -> Iterator[Differenc
         if kept != due:
             yield Difference(account.account_id, "order", order_id, name, str(kept), str(due))
     wanted = examined.due()
-    for key in sorted(wanted.keys() | examined.entered.keys()):
-        entered, right = examined.entered.get(key, NOTHING), wanted.get(key, NOTHING)
+    for part in sorted(wanted.keys() | examined.entered.keys()):
+        entered, right = examined.entered.get(part, NOTHING), wanted.get(part, NOTHING)
         if entered != right:
-            name = f"{order_id} {key[1]}".rstrip()
+            name = f"{order_id} {part[1]}".rstrip()
             yield Difference(account.account_id, "entries", name, "sum", _text(entered), _text(right))
 
 

@@ -220,13 +220,20 @@ def entries(
             was = _when_bought(after, key, now, bought)
             first = was == NOTHING
             if not first:
-                kind, when = entry_kind(was, first=True), _bought_at(after, key)
+                kind, when = _kind(key, was, figures, first=True), _bought_at(after, key)
                 yield Entry(order.listing_id, order.external_id, key, kind, was, order.currency, when)
         if now != was:
             change = now.minus(was)
-            kind = entry_kind(change, first=first)
+            kind = _kind(key, change, figures, first=first)
             when = _bought_at(after, key) if first else _changed_at(after, key, seen_at)
             yield Entry(order.listing_id, order.external_id, key, kind, change, order.currency, when)
+
+
+def _kind(key: str, change: Figures, figures: Mapping[str, Figures], *, first: bool) -> EntryKind:
+    """The kind of a line. That there is one more order says nothing of money: its tickets tell whether it was paid."""
+    if not key and first and change.orders > 0 and any(part.sold or part.gross for part in figures.values()):
+        return EntryKind.SALE
+    return entry_kind(change, first=first)
 
 
 def _taken_off(before: OrderWithTickets, old: Mapping[str, Figures], seen_at: datetime) -> Iterator[Entry]:

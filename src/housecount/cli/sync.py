@@ -64,14 +64,18 @@ class _Watched:
     def __init__(self, shown: Progress) -> None:
         self._shown = shown
         self._tasks: dict[str, Task] = {}
-        self._orders: dict[str, int] = {}
+        self._records: dict[str, int] = {}
 
     def planned(self, account: str, slices: int) -> None:
-        self._tasks[account] = self._shown.task(account, slices)
+        known = self._tasks.get(account)
+        if known is None:
+            self._tasks[account] = self._shown.task(account, slices)
+        else:  # another account of that name: they are shown as one
+            known.update(total=(known.total or 0) + slices)
 
-    def stored(self, account: str, orders: int) -> None:
-        self._orders[account] = self._orders.get(account, 0) + orders
-        self._tasks[account].update(note=f"{self._orders[account]:,} orders read")
+    def stored(self, account: str, records: int) -> None:
+        self._records[account] = self._records.get(account, 0) + records
+        self._tasks[account].update(note=f"{self._records[account]:,} records read")
 
     def finished_slice(self, account: str) -> None:
         self._tasks[account].update(advance=1)

@@ -76,7 +76,7 @@ class Progress(Protocol):
 
     def planned(self, account: str, slices: int) -> None: ...
 
-    def stored(self, account: str, orders: int) -> None: ...
+    def stored(self, account: str, records: int) -> None: ...
 
     def finished_slice(self, account: str) -> None: ...
 
@@ -86,7 +86,7 @@ class Silent:
 
     def planned(self, account: str, slices: int) -> None: ...
 
-    def stored(self, account: str, orders: int) -> None: ...
+    def stored(self, account: str, records: int) -> None: ...
 
     def finished_slice(self, account: str) -> None: ...
 
@@ -265,7 +265,7 @@ class Reader:
                     "They were not taken over; the figures stay as they were."
                 )
         self.stored = self.stored.plus(result.stored)
-        self.progress.stored(self.name, len(page.orders))
+        self.progress.stored(self.name, len(page.orders) + len(page.tickets))
 
     async def _read_unknown(self, page: Page, event_ids: frozenset[str], region: str) -> Page:
         """Reads events that records name and the catalogue did not show; records of an event that is not there are
