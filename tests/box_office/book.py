@@ -78,7 +78,7 @@ class Book:
         from housecount.sync import store
 
         with acting_as(self.identity):
-            return store.order_ids(self.key, "e1"), store.ticket_ids(self.key, "e1")
+            return store.order_ids(self.key, "e1"), store.missing_tickets(self.key, "e1", ())
 
     def sums_hold(self) -> bool:
         with acting_as(self.identity):

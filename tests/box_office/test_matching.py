@@ -13,13 +13,14 @@ from django.db import connections
 from housecount.box_office import catalogue, ledger, matching
 from housecount.box_office.errors import NotFound, NotPossible
 from housecount.box_office.ledger import AccountKey
-from housecount.box_office.models import Listing, Show, Suggestion
+from housecount.box_office.models import Appearance, Listing, Show, Suggestion
 from housecount.core.counting import Figures, total
 from housecount.sync.queries import count_shows
 from housecount.tenancy.identity import Identity, Role, acting_as
-from housecount.tenancy.models import AuditEntry
+from housecount.tenancy.models import AuditEntry, Membership
 from tests.box_office.book import NOW
 from tests.factories import SHOW_TIME, make_account, make_event, make_order, make_organisation, make_ticket
+from tests.world import make_house
 
 
 class House:
@@ -351,3 +352,19 @@ def test_the_dates_of_one_event_are_never_one_show(house: House) -> None:
     with acting_as(house.identity):
         catalogue.store_events(house.accounts[0], [event], NOW)
     assert house.shows() == [["run"], ["run"]]
+
+
+def test_the_bill_goes_with_a_show_that_is_merged() -> None:
+    office = make_house()
+    organisation_id = office.organisation.pk
+    with acting_as(office.system):
+        for event, days in (("e1", 0), ("h1", 9)):
+            key = AccountKey(organisation_id, make_account(organisation_id))
+            starts_at = SHOW_TIME + timedelta(days=days)
+            catalogue.store_events(key, [make_event(event, starts_at=starts_at)], NOW)
+        one, other = Show.objects.filter(organisation_id=organisation_id).order_by("starts_at")
+        act = Membership.objects.get(organisation_id=organisation_id, role=Role.ACT)
+        Appearance.objects.create(organisation_id=organisation_id, show=other, membership=act)
+        matching.merge(other, one)
+    with acting_as(office.identity(Role.ACT)):
+        assert [show.id for show in Show.objects.filter(organisation_id=organisation_id)] == [one.id]

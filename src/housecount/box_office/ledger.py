@@ -182,7 +182,7 @@ def save(
             order_rows.append((*account, *_order_row(after.order), *total(figures.values())))
     bulk.write(_UPSERT_ORDERS, order_rows)
     bulk.write(_UPSERT_TICKETS, ticket_rows)
-    _write_entries(account, lines, seen_at)
+    write_entries(account, lines, seen_at)
     return Stored(orders_changed=len(order_rows), tickets_changed=len(ticket_rows), entries=len(lines))
 
 
@@ -232,7 +232,7 @@ def _changed(
     return [(record, digest) for record, digest in hashed if known.get(record.external_id) != digest], known
 
 
-def _write_entries(account: AccountKey, lines: Sequence[Entry], seen_at: datetime) -> None:
+def write_entries(account: AccountKey, lines: Sequence[Entry], seen_at: datetime) -> None:
     if not lines:
         return
     totals = [

@@ -10,7 +10,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from housecount.box_office.errors import NotFound, NotPossible
-from housecount.box_office.models import Listing, Show, Suggestion, Venue
+from housecount.box_office.models import Appearance, Listing, Show, Suggestion, Venue
 from housecount.core import matching
 from housecount.core.matching import Match, Subject, Verdict
 
@@ -87,10 +87,20 @@ def _rejoin(listing: Listing) -> bool:
 
 
 def _leave(left: Show, show: Show) -> None:
-    """A show that has no listing any more is merged into the one that its last listing went to."""
-    if not left.listing_set.exists():
-        left.merged_into = show
-        left.save(update_fields=["merged_into"])
+    """A show that has no listing any more is merged into the one that its last listing went to: the acts on its bill
+    and what was suggested of it go there too."""
+    if left.listing_set.exists():
+        return
+    left.merged_into = show
+    left.save(update_fields=["merged_into"])
+    here = {"organisation_id": left.organisation_id, "show": left}
+    on_the_bill = Appearance.objects.filter(show=show).values("membership_id")
+    Appearance.objects.filter(**here).exclude(membership_id__in=on_the_bill).update(show=show)
+    suggested = Suggestion.objects.filter(show=show).values("listing_id")
+    Suggestion.objects.filter(**here).exclude(listing_id__in=suggested).exclude(listing__show=show).update(
+        show=show
+    )
+    Suggestion.objects.filter(**here).delete()
 
 
 def link(listing: Listing, show: Show) -> None:

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from housecount.box_office import bulk
 from housecount.box_office.catalogue import listing_index
-from housecount.box_office.ledger import AccountKey, _write_entries, load_orders, lock_account
+from housecount.box_office.ledger import AccountKey, load_orders, lock_account, write_entries
 from housecount.box_office.state import (
     NOT_KNOWN,
     Entry,
@@ -108,7 +108,7 @@ def _put_right(account: AccountKey, examined: _Examined, seen_at: datetime) -> N
                     listing_id, examined.order_id, ticket_id, EntryKind.CORRECTION, change, currency, seen_at
                 )
             )
-    _write_entries(account, lines, seen_at)
+    write_entries(account, lines, seen_at)
 
 
 def _currency(account: AccountKey, listing_id: UUID) -> str:

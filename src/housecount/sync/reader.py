@@ -8,7 +8,7 @@ not show is asked for once more by its id, and only what the platform then denie
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Protocol, TypeVar
 
@@ -298,37 +298,46 @@ class Reader:
         self, event_id: str, region: str, orders: set[str], tickets: set[str], types_of: TypesOf
     ) -> None:
         """Asks once more for what the ledger has of an event and a complete walk did not show."""
-        absent = await self.database.run(store.order_ids, self.key, event_id) - orders
+        absent = await self.database.run(store.missing_orders, self.key, event_id, orders)
         if len(absent) > MOST_ABSENT:
             raise ContractChanged(
                 f"{self.source.label} suddenly shows {len(absent)} orders fewer for one event. "
                 "None was taken away; the figures stay as they were until a person has looked."
             )
         for order_id in sorted(absent):
-            try:
-                page = await self.source.order(self.client, event_id, order_id, region, types_of)
-            except Gone:
+            asked = self.source.order(self.client, event_id, order_id, region, types_of)
+            if not await self._is_there(asked, "order", order_id, event_id, region):
                 gone = await self._write(ledger.mark_gone, self.key, [order_id], {}, self.now())
                 self.stored = self.stored.plus(gone)
-            else:
-                await self._store_page(page, region)
         if not self.source.caps.tickets_apart:
             return
-        known = await self.database.run(store.ticket_ids, self.key, event_id)
-        missing = {key: order for key, order in known.items() if key not in tickets and order not in absent}
+        known = await self.database.run(store.missing_tickets, self.key, event_id, tickets)
+        missing = {key: order for key, order in known.items() if order not in absent}
         if len(missing) > MOST_ABSENT:
             raise ContractChanged(
                 f"{self.source.label} suddenly shows {len(missing)} tickets fewer for one event. "
                 "None was taken away; the figures stay as they were until a person has looked."
             )
         for ticket_id, order_id in sorted(missing.items()):
-            try:
-                page = await self.source.ticket(self.client, event_id, ticket_id, region, types_of)
-            except Gone:
+            asked = self.source.ticket(self.client, event_id, ticket_id, region, types_of)
+            if not await self._is_there(asked, "ticket", ticket_id, event_id, region):
                 gone = await self._write(ledger.mark_gone, self.key, [], {ticket_id: order_id}, self.now())
                 self.stored = self.stored.plus(gone)
-            else:
-                await self._store_page(page, region)
+
+    async def _is_there(
+        self, asked: Awaitable[Page], kind: str, external_id: str, event_id: str, region: str
+    ) -> bool:
+        """Takes over what the platform says of one object when asked for it; False when it denies it. What cannot be
+        read is not denied: it is set aside and stays in the count."""
+        try:
+            page = await asked
+        except Gone:
+            return False
+        except RecordRejected as error:
+            unreadable = Rejected(kind=kind, external_id=external_id, event_id=event_id, reason=error.message)
+            page = Page(rejected=(unreadable,))
+        await self._store_page(page, region)
+        return True
 
     async def _bookmark_after_sweep(
         self,

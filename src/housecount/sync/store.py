@@ -9,7 +9,7 @@ from django.db.models import Q, QuerySet
 
 from housecount.box_office import bulk, catalogue, ledger
 from housecount.box_office.ledger import AccountKey, Stored
-from housecount.box_office.models import Account, AccountState, Order, SetAside, Ticket
+from housecount.box_office.models import Account, AccountState, SetAside
 from housecount.core.errors import HousecountError
 from housecount.platforms.base.errors import ContractChanged
 from housecount.platforms.base.records import Order as OrderRecord
@@ -163,14 +163,26 @@ def types_reader(account: AccountKey, event_ids: Collection[str]) -> TypesOf:
 
 def order_ids(account: AccountKey, event_id: str) -> set[str]:
     """The orders of an event that are not gone."""
-    rows = Order.objects.filter(_of(account), event_id=event_id, gone=False)
-    return set(rows.values_list("external_id", flat=True))
+    return missing_orders(account, event_id, ())
 
 
-def ticket_ids(account: AccountKey, event_id: str) -> dict[str, str]:
-    """The tickets of an event that are not gone, with their order's id."""
-    rows = Ticket.objects.filter(_of(account), event_id=event_id, gone=False)
-    return dict(rows.values_list("external_id", "order_id"))
+def missing_orders(account: AccountKey, event_id: str, shown: Collection[str]) -> set[str]:
+    """The orders of an event that are not gone, except those that were `shown`."""
+    rows = bulk.fetch(_MISSING.format("external_id", "box_office_order"), [*account, event_id, list(shown)])
+    return {order_id for (order_id,) in rows}
+
+
+def missing_tickets(account: AccountKey, event_id: str, shown: Collection[str]) -> dict[str, str]:
+    """The tickets of an event that are not gone, with their order's id, except those that were `shown`."""
+    columns = "external_id, order_id"
+    return dict(bulk.fetch(_MISSING.format(columns, "box_office_ticket"), [*account, event_id, list(shown)]))
+
+
+# The database compares: an event may have sold more than a process should hold twice.
+_MISSING = (
+    "SELECT {} FROM {} WHERE organisation_id = %s AND account_id = %s AND event_id = %s AND NOT gone"
+    " AND external_id NOT IN (SELECT unnest(%s::text[]))"
+)
 
 
 def mark_event_gone(account: AccountKey, event_id: str, seen_at: datetime) -> Stored:
