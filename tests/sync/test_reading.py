@@ -464,3 +464,24 @@ def test_pages_are_not_kept(stage: Theatre, number: int) -> None:
     assert asyncio.run(reading).complete
     assert counting.read >= 900
     assert 0 < counting.most <= 300, "a page is 100 orders at most, and each is let go when it is stored"
+
+
+def test_what_cannot_be_read_when_it_is_asked_for_again_is_not_taken_for_gone(stage: Theatre) -> None:
+    stage.read()
+    before = stage.world.revision
+    order = stage.world.buy(stage.cellar, 5)
+    stage.read()
+    figures = stage.figures()[stage.cellar.id]
+    listed = f"/events/{stage.cellar.id}/(orders|tickets)$"
+    stage.sandbox.faults.set(
+        [
+            {"kind": "stale", "platform": "humanitix", "path": listed, "revision": before},
+            {"kind": "server_error", "platform": "humanitix", "path": f"/orders/{order.id}$"},
+            {"kind": "server_error", "platform": "humanitix", "path": f"/tickets/{order.tickets[0].id}$"},
+        ]
+    )
+    no_errors(stage.read(full=True))
+    assert stage.figures()[stage.cellar.id] == figures
+    assert set(stage.set_aside()) == {order.id}
+    assert stage.healed()
+    assert stage.set_aside() == {}
