@@ -23,7 +23,7 @@ NOW = datetime(2026, 4, 1, tzinfo=UTC)
 class Restoring:
     """The one thing of a platform that a rebuild needs, for records made by `tests.factories`."""
 
-    def restore(self, kind: str, raw: bytes, _types_of: object = None) -> Order | Ticket:
+    def restore(self, kind: str, raw: bytes) -> Order | Ticket:
         record: Order | Ticket
         record = msgspec.json.decode(raw, type=Order if kind == "order" else Ticket)
         return msgspec.structs.replace(record, raw=raw)

@@ -11,7 +11,6 @@ from housecount.core.counting import Figures, OrderFacts, TicketFacts, count_ord
 from housecount.core.money import to_minor
 from housecount.platforms import registry
 from housecount.platforms.base.records import Order
-from housecount.platforms.base.source import no_types
 
 _PAGE = Path(__file__).parents[2] / "docs" / "reference" / "counting.md"
 _COUNTED = {"orders", "sold", "comps", "cancelled"}
@@ -67,13 +66,13 @@ def _facts(platform: str, read: Read) -> tuple[OrderFacts, list[TicketFacts]]:
     """What the platform's own mapping makes of the fields, put in the form in which it keeps records."""
     source = registry.source(platform)
     if platform == "eventbrite":
-        order = source.restore("order", json.dumps(_eventbrite_order(read)).encode(), no_types)
+        order = source.restore("order", json.dumps(_eventbrite_order(read)).encode())
         assert isinstance(order, Order)
         tickets = order.tickets
     else:
-        order = source.restore("order", json.dumps(_humanitix_order(read)).encode(), no_types)
+        order = source.restore("order", json.dumps(_humanitix_order(read)).encode())
         raws = [json.dumps(_humanitix_ticket(n, t)).encode() for n, t in enumerate(read.tickets)]
-        tickets = tuple(source.restore("ticket", raw, no_types) for raw in raws)  # type: ignore[misc]
+        tickets = tuple(source.restore("ticket", raw) for raw in raws)  # type: ignore[misc]
     assert isinstance(order, Order)
     assert tickets is not None
     assert order.notices == ()

@@ -15,7 +15,7 @@ import pytest
 from housecount.core.counting import Figures, count_order, count_ticket
 from housecount.platforms.base.errors import ConfigError, Gone, Transient
 from housecount.platforms.base.records import Event, Listing, Order, Page, Ticket, TicketType
-from housecount.platforms.base.source import KnownEvent, Scope, TicketSource, no_types
+from housecount.platforms.base.source import KnownEvent, Scope, TicketSource
 from housecount.platforms.http.client import Limits
 from housecount.platforms.registry import source
 from housecount_sandbox.clock import HandClock
@@ -242,11 +242,11 @@ def test_every_record_read_is_restored_from_its_raw_record() -> None:
         for _platform, _account, reader in accounts:
             reader.read(clock())
             ledger, restore = reader.ledger, reader.platform.restore
-            assert all(restore("event", event.raw, no_types) == event for event in ledger.events.values())
+            assert all(restore("event", event.raw) == event for event in ledger.events.values())
             for order in ledger.orders.values():
-                assert restore("order", order.raw, no_types) == msgspec.structs.replace(order, buyer_key="")
+                assert restore("order", order.raw) == msgspec.structs.replace(order, buyer_key="")
             for ticket in ledger.tickets.values():
-                assert not ticket.raw or restore("ticket", ticket.raw, no_types) == ticket
+                assert not ticket.raw or restore("ticket", ticket.raw) == ticket
 
 
 def test_toggling_who_bears_the_fees_reaches_old_orders_with_the_next_sweep() -> None:

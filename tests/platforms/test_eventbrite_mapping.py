@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from housecount.core.counting import Category, Figures, Validity, count_order, count_ticket, total
 from housecount.platforms.base.errors import RecordRejected
 from housecount.platforms.base.records import Event, Order
-from housecount.platforms.base.source import no_types
 from housecount.platforms.eventbrite import mapping, wire
 from housecount.platforms.eventbrite.source import Eventbrite
 from housecount.platforms.reading import read_one
@@ -410,14 +409,14 @@ def sorted_everywhere(value: object) -> bool:
 @pytest.mark.parametrize("sent", ORDERS)
 def test_an_order_is_restored_from_its_raw_record_alone(sent: eb.Json) -> None:
     made = read(sent)
-    restored = SOURCE.restore("order", made.raw, no_types)
+    restored = SOURCE.restore("order", made.raw)
     assert restored == msgspec.structs.replace(made, buyer_key="")
     assert sorted_everywhere(json.loads(made.raw))
 
 
 def test_an_event_is_restored_from_its_raw_record_alone() -> None:
     made = the_event(eb.event(ticket_classes=eb.CLASSES))
-    assert SOURCE.restore("event", made.raw, no_types) == made
+    assert SOURCE.restore("event", made.raw) == made
     assert sorted_everywhere(json.loads(made.raw))
 
 
@@ -439,7 +438,7 @@ def test_no_mutation_of_an_order_raises_anything_but_a_rejection(data: st.DataOb
         made = read(sent, data.draw(st.sampled_from([eb.TYPES, {}])))
     except RecordRejected:
         return
-    assert SOURCE.restore("order", made.raw, no_types) == msgspec.structs.replace(made, buyer_key="")
+    assert SOURCE.restore("order", made.raw) == msgspec.structs.replace(made, buyer_key="")
     assert all(abs(figure) < 10**15 for figure in figures(made))
 
 
@@ -450,4 +449,4 @@ def test_no_mutation_of_an_event_raises_anything_but_a_rejection(data: st.DataOb
         made = read_event(sent)
     except RecordRejected:
         return
-    assert made is None or SOURCE.restore("event", made.raw, no_types) == made
+    assert made is None or SOURCE.restore("event", made.raw) == made

@@ -684,9 +684,9 @@ def test_tickets_are_not_read_alone() -> None:
 
 def test_a_raw_record_that_is_broken_is_rejected() -> None:
     with pytest.raises(RecordRejected):
-        SOURCE.restore("order", b"{", no_types)
+        SOURCE.restore("order", b"{")
     with pytest.raises(ValueError, match="no raw ticket"):
-        SOURCE.restore("ticket", b"{}", no_types)
+        SOURCE.restore("ticket", b"{}")
 
 
 def test_no_path_is_built_from_anything_but_ids() -> None:

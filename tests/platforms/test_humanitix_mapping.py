@@ -14,7 +14,6 @@ from housecount.core.counting import Category, Figures, Validity, count_order, c
 from housecount.core.money import NotMoney
 from housecount.platforms.base.errors import RecordRejected
 from housecount.platforms.base.records import Event, Order, Ticket
-from housecount.platforms.base.source import no_types
 from housecount.platforms.humanitix import mapping, wire
 from housecount.platforms.humanitix.source import Humanitix
 from housecount.platforms.reading import read_one
@@ -478,7 +477,7 @@ def sorted_everywhere(value: object) -> bool:
 
 def check_restores(made: Order | Ticket | Event, kind: str) -> None:
     expected = msgspec.structs.replace(made, buyer_key="") if isinstance(made, Order) else made
-    assert SOURCE.restore(kind, made.raw, no_types) == expected
+    assert SOURCE.restore(kind, made.raw) == expected
     assert sorted_everywhere(json.loads(made.raw))
 
 
@@ -490,7 +489,7 @@ def test_every_record_is_restored_from_its_raw_record_alone() -> None:
     for sent in EVENTS:
         check_restores(event(sent, "NZ"), "event")
     with pytest.raises(ValueError, match="no raw party"):
-        SOURCE.restore("party", b"{}", no_types)
+        SOURCE.restore("party", b"{}")
 
 
 @given(data=st.data())

@@ -25,7 +25,7 @@ from housecount.box_office.state import (
 from housecount.box_office.tables import ORDERS, TICKETS
 from housecount.core.counting import NOTHING, EntryKind, Figures, OrderFacts, TicketFacts, total
 from housecount.platforms.base.records import Order, Ticket
-from housecount.platforms.base.source import TicketSource, no_types
+from housecount.platforms.base.source import TicketSource
 
 _BATCH = 200
 _SUMS = ", ".join(f"coalesce(sum({name}), 0)::bigint" for name in Figures._fields)
@@ -290,7 +290,7 @@ def _replay(
         elif version.kind == "gone_ticket":
             state = ticket_gone(state, version.external_id)
         else:
-            record = source.restore(version.kind, version.payload, no_types)
+            record = source.restore(version.kind, version.payload)
             if isinstance(record, Order):
                 listing_id, _ = listings[record.event_id, record.session_id]
                 state = fold_order(state, record, listing_id, version.last_seen, version.content_hash, buyer)

@@ -146,6 +146,6 @@ class TicketSource(Protocol):
         """One ticket again. Raises `Gone`. Used only where `caps.tickets_apart`."""
         ...
 
-    def restore(self, kind: str, raw: bytes, types_of: TypesOf) -> Event | Order | Ticket:
+    def restore(self, kind: str, raw: bytes) -> Event | Order | Ticket:
         """The record that `raw` was made from; `kind` is "event", "order" or "ticket". Pure: rebuild relies on it."""
         ...

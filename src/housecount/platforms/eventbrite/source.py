@@ -163,7 +163,7 @@ class Eventbrite:
         """Not used: tickets come inside their orders. Raises `Gone`."""
         raise Gone("Eventbrite's tickets are read with their orders.")
 
-    def restore(self, kind: str, raw: bytes, types_of: TypesOf) -> Event | Order | Ticket:  # noqa: ARG002
+    def restore(self, kind: str, raw: bytes) -> Event | Order | Ticket:
         """The record that `raw` was made from; nothing else is needed. Raises `RecordRejected`."""
         if kind == "order":
             return read_one(raw, lambda data: mapping.order_record(wire.order.decode(data)))

@@ -166,7 +166,7 @@ class Humanitix:
         raw, _ = await _single(client, f"/events/{event_id}/tickets/{ticket_id}", region)
         return _tickets([raw], event_id, mapping.event_currency(types_of(event_id)))
 
-    def restore(self, kind: str, raw: bytes, types_of: TypesOf) -> Event | Order | Ticket:  # noqa: ARG002
+    def restore(self, kind: str, raw: bytes) -> Event | Order | Ticket:
         """The record that `raw` was made from; nothing else is needed. Raises `RecordRejected`."""
         if kind == "order":
             return read_one(raw, lambda data: mapping.order_record(wire.order.decode(data), ""))
