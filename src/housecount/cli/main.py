@@ -1,7 +1,10 @@
 """The command `housecount`. Each sub-command's module is imported only when it is run."""
 
 import importlib
+import os
 import signal
+import sys
+import threading
 from importlib.util import find_spec
 from types import FrameType
 from typing import NoReturn
@@ -63,10 +66,23 @@ def cli() -> None:
 def main() -> None:
     """Entry point. SIGTERM ends like an ordinary exit, so that the database is stopped properly."""
     signal.signal(signal.SIGTERM, _exit)
+    sys.unraisablehook = _signal_again
     try:
         cli(prog_name="housecount")
     except KeyboardInterrupt:
         raise SystemExit(130) from None
+
+
+def _signal_again(lost: "sys.UnraisableHookArgs") -> None:
+    """Python drops what is raised while an object is being cleared away. When that was Ctrl-C or SIGTERM, it is sent
+    once more, a moment later."""
+    number = {KeyboardInterrupt: signal.SIGINT, SystemExit: signal.SIGTERM}.get(lost.exc_type)
+    if number is None:
+        sys.__unraisablehook__(lost)
+        return
+    again = threading.Timer(0.1, os.kill, (os.getpid(), number))
+    again.daemon = True
+    again.start()
 
 
 def _exit(number: int, _: FrameType | None) -> NoReturn:

@@ -1,13 +1,13 @@
 """The count: shows with their listings, figures and freshness. Reads only; the caller sets the identity."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from msgspec import Struct
 
 from housecount.box_office.models import Account, AccountState, Listing, ListingTotal, Show
@@ -51,9 +51,7 @@ def count_shows(
         shows = shows.filter(pk__in=show_ids)
         listings = listings.filter(show_id__in=show_ids)
     accounts = {account.id: account for account in Account.objects.filter(organisation_id=organisation_id)}
-    fresh = _freshness(
-        organisation_id, None if show_ids is None else set(listings.values_list("event_id", flat=True))
-    )
+    fresh = _freshness(organisation_id, None if show_ids is None else listings)
     figures = _totals(organisation_id, show_ids)
     by_show: dict[UUID, list[ListingCount]] = defaultdict(list)
     for listing in listings.order_by("starts_at", "created_at", "id"):
@@ -103,12 +101,12 @@ def _count_show(show: Show, listings: tuple[ListingCount, ...]) -> ShowCount:
 
 
 def _freshness(
-    organisation_id: UUID, event_ids: Collection[str] | None = None
+    organisation_id: UUID, listings: QuerySet[Listing] | None = None
 ) -> dict[tuple[UUID, str], EventFreshness]:
-    """By account and event ("" for the whole account); of `event_ids` only, where given."""
+    """By account and event ("" for the whole account); of `listings` only, where given."""
     found = Freshness.objects.filter(organisation_id=organisation_id)
-    if event_ids is not None:
-        found = found.filter(Q(event_id=WHOLE_ACCOUNT) | Q(event_id__in=list(event_ids)))
+    if listings is not None:
+        found = found.filter(Q(event_id=WHOLE_ACCOUNT) | Q(event_id__in=listings.values("event_id")))
     rows = found.values_list("account_id", "event_id", "as_of", "swept_at", "failing_since", "reason")
     return {
         (account_id, event_id): EventFreshness(as_of, swept_at, failing_since, reason)
