@@ -18,8 +18,8 @@ demo: .venv/.installed ## Everything at once on http://127.0.0.1:8000, with inve
 test: .venv/.installed-dev ## All tests (ARGS="tests/core -x" for some)
 	@$(RUN) -m pytest -n auto --dist loadgroup $(ARGS)
 
-test-fast: .venv/.installed-dev ## All tests but the browser's, with a tenth of the examples
-	@HOUSECOUNT_EXAMPLES=0.1 $(RUN) -m pytest -n auto --dist loadgroup -m "not browser" $(ARGS)
+test-fast: .venv/.installed-dev ## The quick tests, with few examples: under a minute
+	@HOUSECOUNT_EXAMPLES=0.05 $(RUN) -m pytest -n auto --dist loadgroup -m "not browser and not slow" $(ARGS)
 
 check: .venv/.installed-dev ## Format, lint, types, floors of the house, migrations, lock files
 	@failed=; step() { name=$$1; shift; echo "$$name"; "$$@" || failed="$$failed $$name;"; }; \

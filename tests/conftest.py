@@ -31,6 +31,9 @@ _DATABASE = f"housecount_{_WORKER}"
 # Tests in these folders use no database.
 _PURE = {"core", "platforms", "sandbox", "installation", "bench"}
 
+# Tests in these folders start whole programs or read whole seasons; `make test-fast` leaves them out.
+_SLOW = {"bench", "cli", "faults", "installation"}
+
 _OWNS_HOME = "HOUSECOUNT_TEST_HOME" not in os.environ
 if _OWNS_HOME:
     _made = Path(tempfile.mkdtemp(prefix=_PREFIX))
@@ -83,6 +86,12 @@ def pytest_configure() -> None:
     django.setup()
     # A worker inherits the environment; told of the settings, it would load them before this file names its database.
     os.environ.pop("DJANGO_SETTINGS_MODULE", None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(item.path).relative_to(Path(__file__).parent).parts[0] in _SLOW:
+            item.add_marker("slow")
 
 
 def pytest_sessionstart() -> None:

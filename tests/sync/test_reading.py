@@ -50,6 +50,7 @@ def test_a_first_read_counts_what_is_true() -> None:
         assert [(run.orders_changed, run.tickets_changed) for run in again] == [(0, 0)] * 3
 
 
+@pytest.mark.slow
 def test_a_season_is_counted_to_the_cent() -> None:
     clock = Clock()
     with served(World.full(seed=5, today=clock(), orders=1500, now=clock)) as sandbox:

@@ -121,8 +121,9 @@ def _run(supervisor: Supervisor, home: Path, state: _State, host: str, port: int
         )
     )
     _wait_for_site(site, host, port)
-    click.echo(_welcome(home, state, host, port))
-    supervisor.run()
+    with contextlib.suppress(KeyboardInterrupt):  # from here on Ctrl-C is the ordinary end
+        click.echo(_welcome(home, state, host, port))
+        supervisor.run()
 
 
 def _welcome(home: Path, state: _State, host: str, port: int) -> str:
