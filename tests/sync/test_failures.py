@@ -18,6 +18,9 @@ from housecount.tenancy.identity import Identity, acting_as
 from tests.factories import make_organisation
 from tests.sync.theatre import HUMANITIX, MELBOURNE, SYDNEY, Theatre, theatre
 
+pytestmark = pytest.mark.slow
+
+
 # --- Keys ---------------------------------------------------------------------------------------------
 
 

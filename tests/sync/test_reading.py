@@ -22,6 +22,7 @@ from housecount_sandbox.world import World
 from tests.promoters import Clock, Promoter, impatient_client, served
 from tests.sync.theatre import HUMANITIX, MELBOURNE, Theatre, theatre
 
+pytestmark = pytest.mark.slow
 BOTH = pytest.mark.parametrize("number", [0, 1], ids=["eventbrite", "humanitix"])
 
 
@@ -50,7 +51,6 @@ def test_a_first_read_counts_what_is_true() -> None:
         assert [(run.orders_changed, run.tickets_changed) for run in again] == [(0, 0)] * 3
 
 
-@pytest.mark.slow
 def test_a_season_is_counted_to_the_cent() -> None:
     clock = Clock()
     with served(World.full(seed=5, today=clock(), orders=1500, now=clock)) as sandbox:
