@@ -230,10 +230,15 @@ def entries(
 
 
 def _kind(key: str, change: Figures, figures: Mapping[str, Figures], *, first: bool) -> EntryKind:
-    """The kind of a line. That there is one more order says nothing of money: its tickets tell whether it was paid."""
-    if not key and first and change.orders > 0 and any(part.sold or part.gross for part in figures.values()):
-        return EntryKind.SALE
+    """The kind of a line. That there is one more order says nothing of money, and may be seen with its tickets only:
+    whether they were paid tells what it is."""
+    if not key and change == _ONE_ORDER:
+        paid = any(part.sold or part.gross for part in figures.values())
+        return EntryKind.SALE if paid else EntryKind.COMP
     return entry_kind(change, first=first)
+
+
+_ONE_ORDER = Figures(orders=1)
 
 
 def _taken_off(before: OrderWithTickets, old: Mapping[str, Figures], seen_at: datetime) -> Iterator[Entry]:

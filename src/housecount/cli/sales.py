@@ -41,6 +41,13 @@ def count(organisation_id: UUID, slug: str, show_id: str | None = None) -> dict[
         return sales_document(organisation_id, slug, datetime.now(UTC), show)
 
 
+def _house(show: dict[str, Any]) -> str:
+    """Admissions of seats; "?" where several platforms were given parts of the house and nobody said how large it is."""
+    taken = show["totals"]["sold"] + show["totals"]["comps"]
+    parts = len(show["listings"]) > 1 and taken > (show["capacity"] or 0)
+    return f"{taken}/{'?' if parts or not show['capacity'] else show['capacity']}"
+
+
 def text(document: dict[str, Any], *, with_listings: bool) -> str:
     """The sales document for people."""
     from housecount.core.money import format_money
@@ -59,7 +66,7 @@ def text(document: dict[str, Any], *, with_listings: bool) -> str:
             [
                 datetime.fromisoformat(show["starts_at"]).strftime("%a %d %b %Y %H:%M"),
                 show["title"][:44],
-                f"{totals['sold'] + totals['comps']}/{show['capacity'] or '?'}",
+                _house(show),
                 totals["sold"],
                 totals["comps"],
                 format_money(totals["gross"], currency),

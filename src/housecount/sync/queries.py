@@ -37,6 +37,19 @@ class ShowCount(Struct, frozen=True, kw_only=True):
     listings: tuple[ListingCount, ...]
 
     @property
+    def seats(self) -> int | None:
+        """The capacity to measure the house against; None where it cannot be known whether there are more seats.
+
+        A platform tells what it may sell itself. Several may have been given parts of the house, so that only
+        more than all of them together is surely too much; a person who sets the show's capacity settles it.
+        """
+        taken = self.figures.sold + self.figures.comps
+        if self.capacity is None or self.show.capacity is not None or taken <= self.capacity:
+            return self.capacity
+        told = [each.listing.capacity or 0 for each in self.listings if each.listing.gone_at is None]
+        return sum(told) if all(told) and taken > sum(told) else None
+
+    @property
     def stale(self) -> bool:
         return any(count.freshness.stale for count in self.listings if count.listing.gone_at is None)
 

@@ -44,19 +44,9 @@ def show_row(count: ShowCount, now: datetime) -> ShowRow:
         day=words.day(count.starts_at, now),
         clock=words.clock(count.starts_at),
         near=words.nearness(count.starts_at, now),
-        bar=bar(taken, _seats(count, sum(taken.values()))),
+        bar=bar(taken, count.seats),
         age=words.show_age(count, now),
     )
-
-
-def _seats(count: ShowCount, taken: int) -> int | None:
-    """The capacity to measure `taken` against; None where it cannot be known whether there are more seats."""
-    if count.capacity is None or count.show.capacity is not None or taken <= count.capacity:
-        return count.capacity
-    # More than any one platform was given. They may have been given parts of the house, so that only more
-    # than all of them together is surely too much.
-    told = [each.listing.capacity or 0 for each in count.listings if each.listing.gone_at is None]
-    return sum(told) if all(told) and taken > sum(told) else None
 
 
 def listing_rows(count: ShowCount, now: datetime) -> Sequence[ListingRow]:
