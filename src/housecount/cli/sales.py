@@ -42,7 +42,7 @@ def count(organisation_id: UUID, slug: str, show_id: str | None = None) -> dict[
 
 
 def _house(show: dict[str, Any]) -> str:
-    """Admissions of seats; "?" where several platforms were given parts of the house and nobody said how large it is."""
+    """Admissions of seats; "?" where several platforms were given parts of the house and nobody said its size."""
     taken = show["totals"]["sold"] + show["totals"]["comps"]
     parts = len(show["listings"]) > 1 and taken > (show["capacity"] or 0)
     return f"{taken}/{'?' if parts or not show['capacity'] else show['capacity']}"
