@@ -1,6 +1,6 @@
 """What the reader does in the database, each function one transaction: pages, bookmarks, freshness, runs."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -20,6 +20,7 @@ from housecount.tenancy.crypto import keyed_hash
 
 #: A page of at least this many records of which more than half cannot be read is no bad luck.
 _PATTERN = 10
+_IDS_AT_ONCE = 2_000
 
 
 class PageStored(NamedTuple):
@@ -168,21 +169,26 @@ def order_ids(account: AccountKey, event_id: str) -> set[str]:
 
 def missing_orders(account: AccountKey, event_id: str, shown: Collection[str]) -> set[str]:
     """The orders of an event that are not gone, except those that were `shown`."""
-    rows = bulk.fetch(_MISSING.format("external_id", "box_office_order"), [*account, event_id, list(shown)])
-    return {order_id for (order_id,) in rows}
+    known = _ids_of(account, event_id, "box_office_order", "external_id")
+    return {order_id for (order_id,) in known if order_id not in shown}
 
 
 def missing_tickets(account: AccountKey, event_id: str, shown: Collection[str]) -> dict[str, str]:
     """The tickets of an event that are not gone, with their order's id, except those that were `shown`."""
-    columns = "external_id, order_id"
-    return dict(bulk.fetch(_MISSING.format(columns, "box_office_ticket"), [*account, event_id, list(shown)]))
+    known = _ids_of(account, event_id, "box_office_ticket", "external_id, order_id")
+    return {ticket_id: order_id for ticket_id, order_id in known if ticket_id not in shown}
 
 
-# The database compares: an event may have sold more than a process should hold twice.
-_MISSING = (
-    "SELECT {} FROM {} WHERE organisation_id = %s AND account_id = %s AND event_id = %s AND NOT gone"
-    " AND external_id NOT IN (SELECT unnest(%s::text[]))"
-)
+def _ids_of(account: AccountKey, event_id: str, table: str, columns: str) -> Iterator[tuple[str, ...]]:
+    """Some at a time: an event may have sold more than a process should hold twice."""
+    after = ""
+    while rows := bulk.fetch(
+        f"SELECT {columns} FROM {table} WHERE organisation_id = %s AND account_id = %s"  # noqa: S608
+        " AND event_id = %s AND NOT gone AND external_id > %s ORDER BY external_id LIMIT %s",
+        [*account, event_id, after, _IDS_AT_ONCE],
+    ):
+        yield from rows
+        after = rows[-1][0]
 
 
 def mark_event_gone(account: AccountKey, event_id: str, seen_at: datetime) -> Stored:

@@ -13,7 +13,7 @@ from housecount.platforms.humanitix import wire
 
 PAGE_SIZE = 100
 #: Pages asked for at once: what is held in memory is never more.
-WINDOW = 4
+WINDOW = 2
 #: Far more pages than any list has.
 MOST_PAGES = 50_000
 
