@@ -165,7 +165,8 @@ class Reader:
         self.progress.planned(self.name, len(slices))
         failed = await self._walk_all(slices)
         if full:
-            await self._bookmark_after_sweep(events, marks, started_at, failed)
+            unread = {each for part in slices if part.key in failed for each in part.event_ids or ()}
+            await self._bookmark_after_sweep(events, marks, started_at, unread)
             await self._write(store.mark_fresh, self.key, [store.WHOLE_ACCOUNT], started_at, swept=True)
             return
         whole = [part.key for part in slices if part.event_ids is None]
@@ -344,21 +345,18 @@ class Reader:
         events: Sequence[KnownEvent],
         marks: dict[str, datetime],
         started_at: datetime,
-        failed: set[str],
+        unread: set[str],
     ) -> None:
         """A sweep covers what incremental reads would have read: their bookmarks move to its start. Where an event
-        that was read before failed, they stay, so that the next read goes over it again."""
+        that was read before is `unread`, they stay, so that the next read goes over it again."""
         moved = {}
-        failed_events = {event.event_id for event in events if not event.new and self._failed(event, failed)}
+        failed_events = {event.event_id for event in events if not event.new} & unread
         for part in self.source.slices(self.scope, events, marks.get, started_at, full=False):
             covered = part.event_ids if part.event_ids is not None else [event.event_id for event in events]
             newest = [self.newest[event_id] for event_id in covered if event_id in self.newest]
             if not failed_events.intersection(covered):
                 moved[part.key] = min(started_at, max(newest)) if newest else started_at - QUIET_MARGIN
         await self._write(store.move_bookmarks, self.key, moved)
-
-    def _failed(self, event: KnownEvent, failed: set[str]) -> bool:
-        return any(event.event_id in key for key in failed)
 
     async def _types_of(self, event_ids: Sequence[str] | None) -> TypesOf:
         if event_ids is None:
