@@ -63,7 +63,7 @@ def test_a_stream_outside_acts_for_nobody(house: House) -> None:
     assert b"".join(response.streaming_content) == b"None"  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("path", ["/for-some/", "/for-some-class/"])
+@pytest.mark.parametrize("path", ["/for-some/"])
 def test_a_role_opens_the_page_or_does_not(house: House, path: str) -> None:
     for person, status in (
         (house.admin, 200),

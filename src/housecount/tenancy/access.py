@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar, cast
+from typing import Concatenate, ParamSpec, TypeVar, cast
 from urllib.parse import urlsplit
 
 from django.contrib.auth.models import AnonymousUser
@@ -65,20 +65,6 @@ def require_role(
         return cast("Callable[Concatenate[HttpRequest, P], HttpResponseBase]", guarded)
 
     return decorate
-
-
-class RoleRequiredMixin:
-    """`require_role` for a class-based view, with its `roles`."""
-
-    roles: ClassVar[tuple[Role, ...]] = ()
-
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """The refusal, or what the view answers."""
-        refused = refusal(request, self.roles)
-        if refused is not None:
-            return refused
-        answer: HttpResponseBase = super().dispatch(request, *args, **kwargs)  # type: ignore[misc]
-        return answer
 
 
 def refusal(request: HttpRequest, roles: tuple[Role, ...]) -> HttpResponse | None:
