@@ -34,6 +34,7 @@ INSTALLED_APPS = [
     "procrastinate.contrib.django",
     "housecount.box_office",
     "housecount.sync",
+    "housecount.intake",
     "housecount.web",
 ]
 

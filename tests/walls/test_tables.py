@@ -110,10 +110,25 @@ def test_each_role_reaches_its_own_rows_and_no_others(
 
 @pytest.mark.parametrize("verb", STATEMENTS)
 @pytest.mark.parametrize("role", [*Role, None])
-def test_without_an_organisation_there_are_no_rows(bare: Connection, role: Role | None, verb: str) -> None:
+def test_without_an_organisation_there_are_no_rows_but_the_engines_own(
+    bare: Connection, declared: dict[str, Declaration], role: Role | None, verb: str
+) -> None:
     for table in tenant_tables(bare):
+        expected = 1 if verb == "select" and role in declared[table].across else 0
+        if (table, verb, role) == ("webhook_log", "insert", Role.INTAKE):
+            expected = 1
         with acting(bare, role, None):
-            assert rows_reached(bare, verb, table, OURS) == 0, table
+            assert rows_reached(bare, verb, table, OURS) == expected, table
+
+
+def test_only_the_engine_sees_across_organisations(declared: dict[str, Declaration]) -> None:
+    assert {table: rule.across for table, rule in declared.items() if rule.across} == {
+        "sync_hook_door": {Role.INTAKE, Role.SYSTEM},
+        "sync_agenda": {Role.SYSTEM},
+        "sync_tally": {Role.SYSTEM},
+        "sync_alert": {Role.SYSTEM},
+        "webhook_log": {Role.SYSTEM},
+    }
 
 
 def test_an_organisation_without_a_role_is_not_enough(bare: Connection) -> None:

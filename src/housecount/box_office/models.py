@@ -97,7 +97,6 @@ class Account(models.Model):
     credential = models.BinaryField(blank=True, default=b"")
     fingerprint = models.CharField(max_length=64, blank=True)
     hook_token = models.BinaryField(blank=True, default=b"")
-    hook_token_hash = models.BinaryField(blank=True, default=b"")
     organisation_ids = models.JSONField(default=list)
     regions = models.JSONField(default=list)
     state = models.CharField(max_length=20, choices=AccountState, default=AccountState.ACTIVE)

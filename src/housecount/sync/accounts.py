@@ -17,6 +17,7 @@ from housecount.platforms.http.client import Client
 from housecount.platforms.http.profile import Profile
 from housecount.sync.database import DatabaseThread
 from housecount.sync.errors import AlreadyConnected, UnknownAccount
+from housecount.sync.models import HookDoor
 from housecount.tenancy import crypto
 from housecount.tenancy.crypto import Secret
 from housecount.tenancy.identity import Identity, acting_as
@@ -58,17 +59,23 @@ def _create(
     twin = here.filter(fingerprint=fingerprint).first()
     if twin is not None:
         raise AlreadyConnected(f"This key is connected already, as “{twin.name}” ({twin.id}).")
-    return Account.objects.create(
+    account = Account.objects.create(
         organisation_id=organisation_id,
         platform=source.key,
         name=name or result.name,
         credential=crypto.encrypt(secret),
         fingerprint=fingerprint,
         hook_token=crypto.encrypt(token),
-        hook_token_hash=sha256(token.encode()).digest(),
         organisation_ids=list(result.scope.organisation_ids),
         regions=list(result.scope.regions),
     )
+    HookDoor.objects.create(
+        organisation_id=organisation_id,
+        account=account,
+        platform=source.key,
+        token_hash=sha256(token.encode()).digest(),
+    )
+    return account
 
 
 async def reconnect(account: Account, secret: Secret) -> Account:
@@ -94,9 +101,10 @@ def disconnect(account: Account) -> None:
     """Forgets the account's key and reads it no more. What was read stays."""
     with acting_as(Identity.system(account.organisation_id)):
         Account.objects.filter(organisation_id=account.organisation_id, pk=account.pk).update(
-            credential=b"", fingerprint="", hook_token=b"", hook_token_hash=b"",
+            credential=b"", fingerprint="", hook_token=b"",
             state=AccountState.DISCONNECTED, state_reason="Disconnected by a person.",
         )  # fmt: skip
+        HookDoor.objects.filter(organisation_id=account.organisation_id, account=account).delete()
 
 
 def find(account_id: str) -> Account:

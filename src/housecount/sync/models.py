@@ -77,6 +77,114 @@ class CircuitBreaker(models.Model):
         db_table = "sync_circuit_breaker"
 
 
+class HookDoor(models.Model):
+    """The address at which an account's webhooks arrive. `token_hash` is the SHA-256 of the secret in its path.
+
+    `webhook_ids` are the ids under which the platform knows our webhook, as far as we know them; `checked_at`
+    says when we last asked it, `trouble` why it is not as it should be ("" when it is).
+    """
+
+    account = models.OneToOneField(Account, on_delete=models.CASCADE, primary_key=True)
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT)
+    platform = models.CharField(max_length=40)
+    token_hash = models.BinaryField(unique=True)
+    webhook_ids = models.JSONField(default=list)
+    checked_at = models.DateTimeField(null=True)
+    trouble = models.TextField(blank=True)
+
+    class Meta:
+        db_table = "sync_hook_door"
+
+
+class Agenda(models.Model):
+    """When an event is read next, or (with `event_id` "") what concerns its whole account.
+
+    `every` is the interval in seconds that was chosen and `why` the rule that chose it; `sweep_at`, on the row
+    of the whole account, is when the next full sweep begins.
+    """
+
+    pk = models.CompositePrimaryKey("organisation_id", "account_id", "event_id")
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT)
+    account = models.ForeignKey(Account, on_delete=models.PROTECT)
+    event_id = models.CharField(max_length=100)
+    next_at = models.DateTimeField()
+    every = models.PositiveIntegerField()
+    why = models.CharField(max_length=40, blank=True)
+    sweep_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "sync_agenda"
+        indexes = [models.Index(fields=["next_at"], name="agenda_by_time")]
+
+
+class Gap(models.Model):
+    """A change that the reads of its time should have shown and did not, found and closed by a sweep.
+
+    `changed_at` is the platform's time of the change; `covered_until` is up to when the account's reads had
+    claimed to know everything; `found_at` is when the sweep closed the gap.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT)
+    account = models.ForeignKey(Account, on_delete=models.PROTECT)
+    event_id = models.CharField(max_length=100)
+    kind = models.CharField(max_length=20)
+    external_id = models.CharField(max_length=100)
+    changed_at = models.DateTimeField()
+    covered_until = models.DateTimeField()
+    found_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "sync_gap"
+        indexes = [models.Index(fields=["organisation", "account", "-found_at"], name="gap_by_account")]
+
+
+class Tally(models.Model):
+    """How often something happened to an account since it was connected: what monitoring counts by."""
+
+    pk = models.CompositePrimaryKey("organisation_id", "account_id", "name")
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT)
+    account = models.ForeignKey(Account, on_delete=models.PROTECT)
+    name = models.CharField(max_length=60)
+    value = models.BigIntegerField()
+
+    class Meta:
+        db_table = "sync_tally"
+
+
+class Alert(models.Model):
+    """Something a person should know, from when it began until it was over.
+
+    There is one open alert per cause and subject (an account, a show, or "" for the organisation). `mailed_at`
+    and `posted_at` say when it was sent; `attempts`, `next_try_at` and `trouble` are of sending it.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT)
+    cause = models.CharField(max_length=40)
+    subject = models.CharField(max_length=100, blank=True)
+    text = models.TextField()
+    advice = models.TextField(blank=True)
+    opened_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True)
+    mailed_at = models.DateTimeField(null=True)
+    posted_at = models.DateTimeField(null=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    next_try_at = models.DateTimeField(null=True)
+    trouble = models.TextField(blank=True)
+
+    class Meta:
+        db_table = "sync_alert"
+        indexes = [models.Index(fields=["organisation", "-opened_at"], name="alert_by_time")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organisation", "cause", "subject"],
+                condition=models.Q(closed_at=None),
+                name="one_open_alert_per_cause",
+            ),
+        ]
+
+
 class CredentialBudget(models.Model):
     """The calls one credential has made in its current window, whoever uses it: shared by all processes.
 

@@ -34,7 +34,10 @@ class Role(StrEnum):
     BOOKKEEPER = "bookkeeper"
     ACT = "act"
     SYSTEM = "system"
-    """Jobs and commands: everything within one organisation; without one, only the list of organisations."""
+    """Jobs and commands: everything within one organisation; without one, only the list of organisations and
+    what is due in them."""
+    INTAKE = "intake"
+    """The edge, in no organisation: sees whose a webhook's address is, and adds to the webhook log."""
     NOBODY = "nobody"
     """Before it is known who acts: signing in, signing out, resetting a password."""
 

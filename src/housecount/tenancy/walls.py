@@ -32,6 +32,8 @@ class Declaration:
     audit: bool
     special: bool = False
     """The table has policies of its own, beyond its organisation's rows."""
+    across: frozenset[Role] = frozenset()
+    """Who sees the rows of every organisation while acting in none."""
 
 
 DECLARATIONS: dict[str, Declaration] = {}
@@ -53,6 +55,11 @@ def role_is(roles: Iterable[Role]) -> str:
     return f"(SELECT app.role()) = ANY ('{{{names}}}'::text[])"
 
 
+def acting_across(roles: Iterable[Role]) -> str:
+    """An SQL condition: the transaction acts in one of `roles` and in no organisation."""
+    return f"((SELECT app.organisation_id()) IS NULL AND {role_is(roles)})"
+
+
 def _operation(forwards: str, backwards: str) -> RunSQL:
     return RunSQL(forwards, backwards)
 
@@ -68,12 +75,15 @@ def protect(
     append_only: bool = False,
     delete: bool = True,
     read_also: str | None = None,
+    across: Iterable[Role] = (),
 ) -> list[Operation]:
     """Put a tenant table behind the walls; it must have a column `organisation_id uuid not null`.
 
     `read`: who sees the rows of their organisation; `write`: who of them also changes rows. `Role.SYSTEM`
     does both, always within its organisation. `read_also`: an SQL condition on the row under which
     acts see it (write it over `app.user_id()`; wrap calls as `(SELECT app.user_id())`).
+    `across`: who also sees the rows of every organisation while acting in none: for the engine's own agenda
+    (what is due where), never for what a tenant would call theirs.
     `append_only`: rows are added and never changed, by any database role, the owner included;
     otherwise `delete=False` keeps the application from deleting.
     `audit`: every change leaves an AuditEntry, without the values of `secret_columns`, and none at all
@@ -89,15 +99,25 @@ def protect(
     if Role.NOBODY in readers:
         raise ValueError(f"{table}: nobody has no organisation, and no rows in it")
     DECLARATIONS[table] = Declaration(
-        table, readers, writers, append_only, delete and not append_only, audit, special=read_also is not None
+        table,
+        readers,
+        writers,
+        append_only,
+        delete and not append_only,
+        audit,
+        special=read_also is not None,
+        across=frozenset(across),
     )
     name = quoted(table)
     seen = role_is(readers)
     if read_also is not None:
         seen = f"({seen} OR ({role_is([Role.ACT])} AND ({read_also})))"
     mine = f"{IN_ORGANISATION} AND {role_is(writers)}"
+    visible = f"({IN_ORGANISATION} AND {seen})"
+    if across:
+        visible = f"{visible} OR {acting_across(across)}"
     policies = {
-        "seen": f"FOR SELECT USING ({IN_ORGANISATION} AND {seen})",
+        "seen": f"FOR SELECT USING ({visible})",
         "added": f"FOR INSERT WITH CHECK ({mine})",
     }
     privileges = ["SELECT", "INSERT"]
