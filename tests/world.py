@@ -50,8 +50,8 @@ class House:
         """Whoever acts in that role here."""
         if role is Role.SYSTEM:
             return self.system
-        if role is Role.NOBODY:
-            return Identity.nobody()
+        if role in {Role.NOBODY, Role.INTAKE}:
+            return Identity(role)
         person: Person = getattr(self, role.value)
         return person.identity
 
