@@ -35,6 +35,7 @@ INSTALLED_APPS = [
     "housecount.box_office",
     "housecount.sync",
     "housecount.intake",
+    "housecount.invoices",
     "housecount.web",
 ]
 

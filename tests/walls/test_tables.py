@@ -32,7 +32,7 @@ LIBRARIES = ("account_", "auth_", "procrastinate_")
 @pytest.fixture(scope="session", autouse=True)
 def declared() -> dict[str, Declaration]:
     for app, name in MigrationLoader(None).disk_migrations:
-        if app in {"tenancy", "box_office", "sync", "web", "intake"}:
+        if app in {"tenancy", "box_office", "sync", "web", "intake", "invoices"}:
             import_module(f"housecount.{app}.migrations.{name}")
     return DECLARATIONS
 
