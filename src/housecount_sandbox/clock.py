@@ -12,6 +12,21 @@ def system_now() -> datetime:
     return datetime.now(UTC)
 
 
+class MachineClock:
+    """The machine's clock, set right or wrong: `advance` makes it go so much ahead, or behind, from now on."""
+
+    def __init__(self) -> None:
+        self._wrong = timedelta()
+
+    def __call__(self) -> datetime:
+        return system_now() + self._wrong
+
+    def advance(self, **step: float) -> datetime:
+        """Step by `timedelta(**step)`, forwards or backwards, and return the new time."""
+        self._wrong += timedelta(**step)
+        return self()
+
+
 class HandClock:
     """A clock that moves only when told: `clock()` reads it, `clock.advance(...)` moves it on."""
 

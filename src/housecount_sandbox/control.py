@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from housecount_sandbox.clock import HandClock
+from housecount_sandbox.clock import HandClock, MachineClock
 from housecount_sandbox.exchange import Answer, json_answer
 from housecount_sandbox.faults import BadFault
 from housecount_sandbox.happenings import BadHappening, do
+from housecount_sandbox.limits import Limits
 
 if TYPE_CHECKING:
     from housecount_sandbox.server import PlatformServer
@@ -25,6 +27,21 @@ def respond(server: PlatformServer, method: str, path: str, query: dict[str, str
         return json_answer({"error": str(error)}, 400)
     except LookupError:
         return json_answer({"error": f"no {method} /_sandbox/{what}"}, 404)
+
+
+def _limit(limits: Limits, sent: Any) -> Limits:
+    """Change the fields that are named; ValueError, changing nothing, when one of them cannot be."""
+    if not isinstance(sent, dict):
+        raise BadHappening("send an object with the limits to change")
+    now = asdict(limits)
+    if unknown := set(sent) - set(now):
+        raise BadHappening(f"there is no limit {', '.join(sorted(unknown))}")
+    wanted = msgspec.convert({**now, **sent}, Limits)
+    if any(not isinstance(value, bool) and (value or 0) < 0 for value in asdict(wanted).values()):
+        raise BadHappening("a limit is not below zero")
+    for name, value in asdict(wanted).items():
+        setattr(limits, name, value)
+    return limits
 
 
 def _respond(server: PlatformServer, method: str, what: str, query: dict[str, str], sent: Any) -> Any:
@@ -57,8 +74,8 @@ def _respond(server: PlatformServer, method: str, what: str, query: dict[str, st
         case ("GET", "clock"):
             return {"now": world.stage.clock(), "revision": world.revision}
         case ("POST", "clock"):
-            if not isinstance(world.stage.clock, HandClock):
-                raise BadHappening("this sandbox runs on the machine's clock")
+            if not isinstance(world.stage.clock, HandClock | MachineClock):
+                raise BadHappening("this sandbox runs on a clock of somebody else's")
             world.stage.clock.advance(seconds=float(sent["advance_seconds"]))
             return {"now": world.stage.clock(), "revision": world.revision}
         case ("POST", "happenings"):
@@ -72,6 +89,10 @@ def _respond(server: PlatformServer, method: str, what: str, query: dict[str, st
         case ("POST", "trickle"):
             world.trickle.per_minute = float(sent["per_minute"])
             return {"per_minute": world.trickle.per_minute}
+        case ("GET", "limits"):
+            return asdict(world.limits)
+        case ("POST", "limits"):
+            return asdict(_limit(world.limits, sent))
         case ("GET", "deliveries"):
             return [delivery.as_dict() for delivery in server.hooks.log]
         case ("POST", "ping"):

@@ -134,6 +134,7 @@ class Sandbox:
                 return
             started.set()
             loop.run_forever()
+            loop.run_until_complete(_abandon_rest())
             loop.close()
 
         self._thread = threading.Thread(target=serve, name="housecount-sandbox", daemon=True)
@@ -158,3 +159,11 @@ class Sandbox:
     def _call(self, work: Coroutine[Any, Any, None]) -> None:
         assert self._loop is not None
         asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+
+async def _abandon_rest() -> None:
+    """End what still waits, such as answers that a fault holds back for longer than anybody listens."""
+    rest = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in rest:
+        task.cancel()
+    await asyncio.gather(*rest, return_exceptions=True)

@@ -8,7 +8,7 @@ from random import Random
 from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from housecount_sandbox.clock import Now, system_now
+from housecount_sandbox.clock import MachineClock, Now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
@@ -22,7 +22,7 @@ class Stage:
 
     def __init__(self, seed: int, now: Now | None = None) -> None:
         self.seed = seed
-        self.clock: Now = now or system_now
+        self.clock: Now = now or MachineClock()
         self.random = Random(seed)
         self.revision = 0
         self.lock = RLock()
@@ -42,7 +42,11 @@ class Stage:
         """Begin the next revision and return its number."""
         self.revision += 1
         if self.pretend is None:
-            self._history.append((self.clock(), self.revision))
+            moment = self.clock()
+            # In order, also when the clock was put back: what happened after cannot show before.
+            if self._history and moment < self._history[-1][0]:
+                moment = self._history[-1][0]
+            self._history.append((moment, self.revision))
         return self.revision
 
     def revision_before(self, seconds: float) -> int:

@@ -308,13 +308,14 @@ def known(name: str, ended_days_ago: int = 0, *, new: bool = False, region: str 
     return KnownEvent(event_id=name, region=region, starts_at=ends, ends_at=ends, new=new)
 
 
-def test_a_read_takes_events_whose_refund_window_is_open_and_new_ones_whole() -> None:
-    events = [known("open", 59), known("shut", 61), known("new", 400, new=True), known("nz", region="NZ")]
-    marks = {"event::open": NOW, "event::shut": NOW, "event::new": NOW}
+def test_a_read_takes_every_event_since_its_bookmark_and_new_ones_whole() -> None:
+    events = [known("open", 59), known("past", 400), known("new", 400, new=True), known("nz", region="NZ")]
+    marks = {"event::open": NOW, "event::past": NOW, "event::new": NOW}
     parts = SOURCE.slices(Scope(), events, marks.get, NOW, full=False)
     since = NOW - timedelta(minutes=15)
     assert [(part.key, part.since, part.full, part.region) for part in parts] == [
         ("event::open", since, False, ""),
+        ("event::past", since, False, ""),
         ("event::new", None, True, ""),
         ("event:NZ:nz", None, True, "NZ"),
     ]

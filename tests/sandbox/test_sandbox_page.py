@@ -14,7 +14,7 @@ from housecount_sandbox import Faults, World
 from housecount_sandbox.cli import serve
 from housecount_sandbox.faults import KINDS
 from housecount_sandbox.happenings import _VERBS
-from housecount_sandbox.world import Limits
+from housecount_sandbox.limits import Limits
 from tests.sandbox.conftest import TODAY, Running
 
 PAGE = (Path(__file__).parents[2] / "docs" / "how-to" / "test-against-the-sandbox.md").read_text("utf-8")

@@ -10,8 +10,8 @@ import subprocess
 import sys
 import threading
 import urllib.request
-from collections.abc import Iterator
-from datetime import timedelta
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from time import monotonic
@@ -22,7 +22,7 @@ import pytest
 from housecount_sandbox import HandClock, Sandbox, World
 from housecount_sandbox.cli import _readable
 from tests.sandbox.client import Client
-from tests.sandbox.conftest import TODAY, Running
+from tests.sandbox.conftest import TODAY, Running, Serve
 from tests.sandbox.test_sandbox_truth import told
 
 SOON = TODAY + timedelta(days=5)
@@ -142,6 +142,47 @@ def test_the_rest_of_control(empty: Running) -> None:
     assert control(empty, "GET", "trickle") == {"per_minute": 0}
     assert empty.eventbrite.get("/_sandbox/nothing").status == 404
     assert empty.eventbrite.call("POST", "/_sandbox/faults").status == 400
+
+
+def test_the_clock_of_the_machine_can_be_stepped_and_nothing_is_lost_to_it(serve: Serve) -> None:
+    running = serve(World.blank(seed=7))
+    event = running.world.add_eventbrite_event("Stepped", datetime.now(UTC) + timedelta(days=9))
+    first = running.world.buy(event)
+    before = datetime.fromisoformat(control(running, "GET", "clock")["now"])
+    behind = datetime.fromisoformat(control(running, "POST", "clock", {"advance_seconds": -600})["now"])
+    assert timedelta(seconds=-600) <= behind - before < timedelta(seconds=-500)
+    second = running.world.buy(event)
+    assert second.created < first.created
+    # What happened later never shows earlier: the clock must come to where it was.
+    control(running, "POST", "limits", {"eventbrite_read_lag_seconds": 30})
+    assert listed(running, event.id) == []
+    control(running, "POST", "clock", {"advance_seconds": 660})
+    assert listed(running, event.id) == sorted([first.id, second.id])
+
+
+def listed(running: Running, event: str) -> list[str]:
+    return sorted(
+        row["id"] for row in running.eventbrite.walk_eventbrite(f"/events/{event}/orders/", "orders")
+    )
+
+
+def test_limits_are_shown_and_changed_while_it_runs(empty: Running) -> None:
+    limits = control(empty, "GET", "limits")
+    assert limits["eventbrite_per_hour"] == 2_000
+    assert limits["humanitix_retry_after"] is None
+    changed = control(empty, "POST", "limits", {"humanitix_retry_after": 7, "eventbrite_hook_losses": 1})
+    assert changed == {**limits, "humanitix_retry_after": 7, "eventbrite_hook_losses": 1.0}
+    assert control(empty, "GET", "limits") == changed
+    assert empty.world.limits.eventbrite_hook_losses == 1.0
+
+
+@pytest.mark.parametrize(
+    "sent", [[], {"eventbrite_hooks": 1}, {"eventbrite_hook_losses": "all"}, {"eventbrite_per_hour": -1}]
+)
+def test_limits_that_cannot_be_change_nothing(empty: Running, sent: Any) -> None:
+    before = control(empty, "GET", "limits")
+    assert empty.eventbrite.call("POST", "/_sandbox/limits", body=sent).status == 400
+    assert control(empty, "GET", "limits") == before
 
 
 def test_requests_are_counted_without_secrets(empty: Running) -> None:
@@ -326,6 +367,49 @@ def test_hooks_come_twice_or_never_and_only_to_who_asked(empty: Running, listene
     empty.world.limits.eventbrite_hook_losses = 1.0
     empty.world.buy(event)
     assert len(empty.sandbox.hooks.log) == 2
+
+
+def test_hooks_change_places_and_come_later(empty: Running, listener: Listener) -> None:
+    # Without a pace of their own, so that chance alone decides.
+    limits = {"eventbrite_hook_pace": 0, "eventbrite_hook_delay_seconds": 0.2}
+    control(empty, "POST", "limits", {**limits, "eventbrite_hook_jitter_seconds": 0.3})
+    event = empty.world.add_eventbrite_event("Hooked", SOON)
+    subscribe(empty, listener.url, "order.placed")
+    begun = monotonic()
+    orders = [empty.world.buy(event).id for _ in range(8)]
+    came = [body["api_url"].split("/")[-2] for _, body in listener.take(8)]
+    assert monotonic() - begun >= 0.2
+    assert sorted(came) == orders
+    assert came != orders
+
+
+def test_hooks_that_were_not_taken_come_again_when_the_platform_does_that(
+    empty: Running, listener: Listener
+) -> None:
+    control(empty, "POST", "limits", {"eventbrite_hook_pace": 0, "eventbrite_hook_retry_seconds": 0})
+    event = empty.world.add_eventbrite_event("Hooked", SOON)
+    subscribe(empty, listener.url, "order.placed")
+    listener.status = 503
+    empty.world.buy(event)
+    listener.take(1)
+    wait_for(lambda: control(empty, "GET", "deliveries")[0]["status"] == 503)
+    assert control(empty, "GET", "deliveries")[0]["attempts"] == 1
+    control(empty, "POST", "limits", {"eventbrite_hook_retries": 2})
+    empty.world.buy(event)
+    bodies = [body for _, body in listener.take(3)]
+    assert bodies[0] == bodies[1] == bodies[2]
+    wait_for(lambda: control(empty, "GET", "deliveries")[1]["attempts"] == 3)
+    listener.status = 200
+    empty.world.buy(event)
+    listener.take(1)
+    wait_for(lambda: control(empty, "GET", "deliveries")[2]["status"] == 200)
+    assert control(empty, "GET", "deliveries")[2]["attempts"] == 1
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = monotonic() + 10
+    while not condition():
+        assert monotonic() < deadline, "waited in vain"
 
 
 def test_a_ping_a_gone_endpoint_and_a_foreign_one(empty: Running, listener: Listener) -> None:

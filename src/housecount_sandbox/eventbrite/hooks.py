@@ -24,7 +24,7 @@ _PLACEHOLDER = "https://www.eventbriteapi.com/{api-endpoint-to-fetch-object-deta
 
 @dataclass(slots=True)
 class Delivery:
-    """One hook. `status` is the answer's; 0: no connection; -1: not to a loopback address, so not sent."""
+    """One hook. `status` is the last answer's; 0: no connection; -1: not to a loopback address, so not sent."""
 
     account: Account
     webhook: Webhook
@@ -32,6 +32,8 @@ class Delivery:
     api_url: str
     delay: float
     status: int | None = None
+    # How often it was sent.
+    attempts: int = 0
 
     def body(self) -> bytes:
         """What is posted: the endpoint's own address and the object's, nothing that can be trusted."""
@@ -64,6 +66,7 @@ class Delivery:
             "action": self.action,
             "api_url": self.api_url,
             "status": self.status,
+            "attempts": self.attempts,
         }
 
 
@@ -115,7 +118,11 @@ class Hooks:
             if self._random.random() < limits.eventbrite_hook_losses:
                 copies = 0
             for copy in range(copies):
-                after = (delay + 3.0 * copy) * limits.eventbrite_hook_pace
+                after = (
+                    delay + 3.0 * copy
+                ) * limits.eventbrite_hook_pace + limits.eventbrite_hook_delay_seconds
+                if limits.eventbrite_hook_jitter_seconds:
+                    after += self._random.random() * limits.eventbrite_hook_jitter_seconds
                 self._queue(Delivery(event.account, webhook, action, API + path, after))
 
     def _queue(self, delivery: Delivery) -> None:
@@ -134,10 +141,22 @@ class Hooks:
             delivery.status = -1
             return
         await asyncio.sleep(delivery.delay)
+        limits = self.world.limits
+        while True:
+            if await self._post(delivery) or delivery.attempts > limits.eventbrite_hook_retries:
+                return
+            await asyncio.sleep(limits.eventbrite_hook_retry_seconds)
+
+    async def _post(self, delivery: Delivery) -> bool:
+        """Whether nothing is left to do: it was taken, or the endpoint is gone."""
         assert self._session is not None
+        delivery.attempts += 1
         try:
             async with self._session.post(
-                url, data=delivery.body(), headers=delivery.headers(), allow_redirects=False
+                delivery.webhook.endpoint_url,
+                data=delivery.body(),
+                headers=delivery.headers(),
+                allow_redirects=False,
             ) as response:
                 delivery.status = response.status
         except (aiohttp.ClientError, TimeoutError):
@@ -146,3 +165,4 @@ class Hooks:
             # "Gone" unsubscribes, as documented.
             with contextlib.suppress(ValueError):
                 delivery.account.webhooks.remove(delivery.webhook)
+        return delivery.status == 410 or 200 <= delivery.status < 300

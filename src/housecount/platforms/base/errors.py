@@ -17,6 +17,11 @@ class ConfigError(PlatformError):
     next_step = NextStep.ASK_A_PERSON
 
 
+class NotAllowed(ConfigError):
+    """The key works but does not open this one thing. Of an account's own organisation it is as bad as a wrong key;
+    of an object that somebody else named it only says that the object is not ours."""
+
+
 class Transient(PlatformError):
     """The platform or the network failed; the next read may succeed."""
 

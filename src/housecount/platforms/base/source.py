@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
+from housecount.platforms.base.hooks import HookReading, Webhooks
 from housecount.platforms.base.records import Event, Order, Page, Ticket, TicketType
 from housecount.platforms.http.client import Client, Profile
 
@@ -96,6 +97,8 @@ class TicketSource(Protocol):
     label: str
     caps: Capabilities
     settings: tuple[Setting, ...]
+    #: None where the platform has no webhooks that can be managed.
+    webhooks: Webhooks | None
 
     def profile(self, base_url: str, secret: str) -> Profile:
         """How to speak to the platform with one credential."""
@@ -143,9 +146,13 @@ class TicketSource(Protocol):
     async def ticket(
         self, client: Client, event_id: str, ticket_id: str, region: str, types_of: TypesOf
     ) -> Page:
-        """One ticket again. Raises `Gone`. Used only where `caps.tickets_apart`."""
+        """One ticket again: itself where `caps.tickets_apart`, otherwise its order with all tickets. Raises `Gone`."""
         ...
 
     def restore(self, kind: str, raw: bytes) -> Event | Order | Ticket:
         """The record that `raw` was made from; `kind` is "event", "order" or "ticket". Pure: rebuild relies on it."""
+        ...
+
+    def read_hook(self, body: bytes) -> HookReading:
+        """What the body of a hook points at: ids only, by a strict pattern. Pure; never raises, whatever the bytes."""
         ...

@@ -5,7 +5,14 @@ from collections.abc import Mapping
 
 import msgspec
 
-from housecount.platforms.base.errors import ConfigError, ContractChanged, Gone, PlatformError, RateLimited
+from housecount.platforms.base.errors import (
+    ConfigError,
+    ContractChanged,
+    Gone,
+    NotAllowed,
+    PlatformError,
+    RateLimited,
+)
 from housecount.platforms.eventbrite import wire
 from housecount.platforms.http.budget import BudgetReading
 from housecount.platforms.http.client import DEFAULT_WAIT, retry_after
@@ -40,7 +47,7 @@ def classify(status: int, headers: Mapping[str, str], body: bytes) -> PlatformEr
     if error in _KEY_REFUSED:
         return ConfigError("Eventbrite does not accept the private token (any more). Reconnect the account.")
     if error == "NOT_AUTHORIZED" or status == 403:
-        return ConfigError(
+        return NotAllowed(
             "Eventbrite does not let this token read what it was asked for. Ask the owner of the organisation for "
             "the right to see orders and attendees, or connect with another token."
         )

@@ -19,7 +19,15 @@ class ListPage(Protocol):
     def pagination(self) -> wire.Pagination: ...
 
 
-P = TypeVar("P", wire.OrderPage, wire.AttendeePage, wire.EventPage, wire.ClassPage, wire.OrganizationPage)
+P = TypeVar(
+    "P",
+    wire.OrderPage,
+    wire.AttendeePage,
+    wire.EventPage,
+    wire.ClassPage,
+    wire.OrganizationPage,
+    wire.WebhookPage,
+)
 
 
 async def pages(
@@ -97,4 +105,6 @@ def rows(page: P) -> Sequence[msgspec.Raw]:
         return page.events
     if isinstance(page, wire.ClassPage):
         return page.ticket_classes
+    if isinstance(page, wire.WebhookPage):
+        return page.webhooks
     return page.organizations

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from datetime import datetime, timedelta
 
 from housecount.platforms.base.errors import ConfigError, Gone, RecordRejected
+from housecount.platforms.base.hooks import HookReading, Webhooks
 from housecount.platforms.base.records import Event, Order, Page, Ticket
 from housecount.platforms.base.source import (
     Capabilities,
@@ -15,9 +16,9 @@ from housecount.platforms.base.source import (
     TypesOf,
     no_types,
 )
-from housecount.platforms.eventbrite import mapping, wire
+from housecount.platforms.eventbrite import hooks, mapping, wire
 from housecount.platforms.eventbrite.answers import LABEL, classify, read_budget
-from housecount.platforms.eventbrite.events import read_catalogue, read_event
+from housecount.platforms.eventbrite.events import known_id, read_catalogue, read_event
 from housecount.platforms.eventbrite.orders import OrderReader
 from housecount.platforms.eventbrite.paging import pages
 from housecount.platforms.http.budget import Rate
@@ -47,6 +48,8 @@ class Eventbrite:
             help="Eventbrite: Account settings > Developer links > API keys > Show API key > Private token.",
         ),
     )
+
+    webhooks: Webhooks | None = hooks.EventbriteWebhooks()
 
     def profile(self, base_url: str, secret: str) -> Profile:
         """2,000 calls an hour per token, of which 80 % are used. Raises `ConfigError` for what cannot be a token."""
@@ -153,15 +156,13 @@ class Eventbrite:
         )
 
     async def ticket(
-        self,
-        client: Client,  # noqa: ARG002
-        event_id: str,  # noqa: ARG002
-        ticket_id: str,  # noqa: ARG002
-        region: str,  # noqa: ARG002
-        types_of: TypesOf,  # noqa: ARG002
+        self, client: Client, event_id: str, ticket_id: str, region: str, types_of: TypesOf
     ) -> Page:
-        """Not used: tickets come inside their orders. Raises `Gone`."""
-        raise Gone("Eventbrite's tickets are read with their orders.")
+        """The order of one attendee, with all of its tickets: they are only counted together. Raises `Gone`."""
+        path = f"/events/{known_id(event_id)}/attendees/{known_id(ticket_id)}/"
+        raw = (await client.get(path, wire.raw_record)).value
+        order_id = identifier(read_one(raw, wire.attendee_hint.decode).order_id, "order id")
+        return await self.order(client, event_id, order_id, region, types_of)
 
     def restore(self, kind: str, raw: bytes) -> Event | Order | Ticket:
         """The record that `raw` was made from; nothing else is needed. Raises `RecordRejected`."""
@@ -173,3 +174,7 @@ class Eventbrite:
         if made is None:
             raise RecordRejected("It is the parent of a series.")
         return made
+
+    def read_hook(self, body: bytes) -> HookReading:
+        """What a delivery points at. Nothing signs it: it is a hint."""
+        return hooks.read_hook(body)

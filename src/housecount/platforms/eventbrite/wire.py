@@ -46,6 +46,11 @@ class OrganizationPage(Struct):
     pagination: Pagination = field(default_factory=Pagination)
 
 
+class WebhookPage(Struct):
+    webhooks: list[Raw]
+    pagination: Pagination = field(default_factory=Pagination)
+
+
 class Failure(Struct):
     error: str = ""
     error_description: str = ""
@@ -174,11 +179,20 @@ class Event(Struct, omit_defaults=True, kw_only=True):
     venue: Venue | None = None
 
 
+class Webhook(Struct, kw_only=True):
+    actions: list[str] | None = None
+    endpoint_url: str
+    event_id: Id | None = None
+    id: Id
+
+
 order_page = msgspec.json.Decoder(OrderPage)
 attendee_page = msgspec.json.Decoder(AttendeePage)
 event_page = msgspec.json.Decoder(EventPage)
 class_page = msgspec.json.Decoder(ClassPage)
 organization_page = msgspec.json.Decoder(OrganizationPage)
+webhook_page = msgspec.json.Decoder(WebhookPage)
+webhook = msgspec.json.Decoder(Webhook)
 raw_record = msgspec.json.Decoder(Raw)
 failure = msgspec.json.Decoder(Failure)
 user = msgspec.json.Decoder(User)

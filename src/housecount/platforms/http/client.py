@@ -1,4 +1,4 @@
-"""The one client that speaks to platforms: GET only, JSON only.
+"""The one client that speaks to platforms: it reads JSON, and writes only to manage our own webhooks.
 
 It paces itself by the credential's budget, retries what may succeed, stops for an account that is down, limits
 time and size, follows no redirect, keeps no cookie, and lets no secret into a log line, an error or a repr.
@@ -10,13 +10,13 @@ import random
 import re
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Generic, Literal, Self, TypeVar
 
 import httpx2
 import msgspec
@@ -32,7 +32,7 @@ from housecount.platforms.base.errors import (
     Transient,
 )
 from housecount.platforms.http.budget import Breaker, Budget, Clock, Sleep
-from housecount.platforms.http.errors import ExpansionFailed, ServerFailed
+from housecount.platforms.http.errors import ExpansionFailed, ServerFailed, Unreached
 from housecount.platforms.http.profile import Profile
 
 __all__ = ["Answer", "Client", "Limits", "Profile"]
@@ -67,6 +67,16 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 USUAL = Limits()
 
 
+class _Request(msgspec.Struct, frozen=True, kw_only=True):
+    """`content`: JSON, or None for none. Only a request that goes with a `content` says what type it is: Eventbrite
+    ignores the parameters of a GET that names one."""
+
+    method: Literal["GET", "POST", "DELETE"]
+    path: str
+    query: Mapping[str, str] = {}
+    content: bytes | None = None
+
+
 class Answer(Generic[T]):
     """A good answer: its status, what its body says, and the platform's own time if it was told."""
 
@@ -82,9 +92,9 @@ class Answer(Generic[T]):
 
 
 class Client:
-    """Reads one platform with one credential. Use it as an async context manager, or call `aclose`.
+    """Speaks to one platform with one credential. Use it as an async context manager, or call `aclose`.
 
-    `requests` counts what was really sent, retries included.
+    `requests` counts what was really sent, retries included; `date` is the platform's own time in its last answer.
     """
 
     def __init__(
@@ -100,6 +110,7 @@ class Client:
     ) -> None:
         self.profile = profile
         self.requests = 0
+        self.date: datetime | None = None
         self._budget = budget
         self._breaker = breaker
         self._limits = limits
@@ -147,18 +158,39 @@ class Client:
         Empty `params` are left out. Raises a `PlatformError` of the kind that says who has to act; messages name
         the path, never parameters, headers or bodies.
         """
-        await self._breaker.before()
         query = {name: value for name, value in (params or {}).items() if value}
+        request = _Request(method="GET", path=path, query=query)
+        return await self._call(request, decoder.decode, self._worth_repeating)
+
+    async def post(
+        self, path: str, decoder: msgspec.json.Decoder[T], content: Mapping[str, str]
+    ) -> Answer[T]:
+        """The answer to a POST of `content` as JSON. Raises as `get`.
+
+        It is repeated only where the platform certainly did nothing of it: after a refusal for speed, and where no
+        connection came about. After any other `Transient` it may have been done: look before doing it again.
+        """
+        request = _Request(method="POST", path=path, content=msgspec.json.encode(content))
+        return await self._call(request, decoder.decode, self._certainly_not_done)
+
+    async def delete(self, path: str) -> None:
+        """Removes what is at `path`. Raises as `get`; `Gone` where there is nothing (any more)."""
+        await self._call(_Request(method="DELETE", path=path), lambda _: None, self._worth_repeating)
+
+    async def _call(
+        self, request: _Request, decode: Callable[[bytes], T], repeat: Callable[[BaseException], bool]
+    ) -> Answer[T]:
+        await self._breaker.before()
         deadline = self._clock() + self._limits.patience + self._limits.total
         retrying = AsyncRetrying(
             sleep=self._sleep,
             stop=lambda state: state.attempt_number >= self._limits.attempts or self._clock() >= deadline,
             wait=self._wait,
-            retry=retry_if_exception(self._worth_repeating),
+            retry=retry_if_exception(repeat),
             reraise=True,
         )
         try:
-            answer: Answer[T] = await retrying(self._attempt, path, query, decoder)
+            answer: Answer[T] = await retrying(self._attempt, request, decode)
         except PlatformError as error:
             # A limit says nothing about health, and may be our own: nobody asked the platform.
             if not isinstance(error, RateLimited):
@@ -174,6 +206,9 @@ class Client:
             return error.after <= self._limits.patience
         return isinstance(error, Transient) and not isinstance(error, CircuitOpen | ExpansionFailed)
 
+    def _certainly_not_done(self, error: BaseException) -> bool:
+        return isinstance(error, RateLimited | Unreached) and self._worth_repeating(error)
+
     def _wait(self, state: RetryCallState) -> float:
         """Full jitter, on top of what the platform asks for: callers that failed together do not return together."""
         error = state.outcome.exception() if state.outcome else None
@@ -181,14 +216,14 @@ class Client:
         ceiling = min(self._limits.longest_backoff, self._limits.backoff * 2.0 ** (state.attempt_number - 1))
         return asked + random.uniform(0.0, ceiling)  # noqa: S311
 
-    async def _attempt(
-        self, path: str, query: Mapping[str, str], decoder: msgspec.json.Decoder[T]
-    ) -> Answer[T]:
+    async def _attempt(self, request: _Request, decode: Callable[[bytes], T]) -> Answer[T]:
+        path = request.path
         async with self._slots:
             await self._budget.acquire()
             self.requests += 1
-            status, headers, body = await self._exchange(path, query)
+            status, headers, body = await self._exchange(request)
         self._answered = True
+        date = self.date = http_date(headers.get("date", ""))
         reading = self.profile.read_budget(headers)
         if reading is not None:
             await self._budget.report(reading)
@@ -198,10 +233,10 @@ class Client:
             if isinstance(error, RateLimited):
                 await self._budget.hold(error.after)
             raise error
-        return Answer(status, self._read(path, body, decoder), http_date(headers.get("date", "")))
+        return Answer(status, self._read(path, body, decode), date)
 
-    async def _exchange(self, path: str, query: Mapping[str, str]) -> tuple[int, Mapping[str, str], bytes]:
-        label, limits = self.profile.label, self._limits
+    async def _exchange(self, request: _Request) -> tuple[int, Mapping[str, str], bytes]:
+        label, limits, path = self.profile.label, self._limits, request.path
         read = self.profile.timeout if self._answered else self.profile.first_timeout
         timeout = httpx2.Timeout(connect=limits.connect, read=read, write=read, pool=limits.pool)
         body = bytearray()
@@ -209,7 +244,12 @@ class Client:
             async with (
                 asyncio.timeout(limits.total),
                 self._http.stream(
-                    "GET", self.profile.base_url + path, params=query, timeout=timeout
+                    request.method,
+                    self.profile.base_url + path,
+                    params=request.query,
+                    content=request.content,
+                    headers=None if request.content is None else {"Content-Type": "application/json"},
+                    timeout=timeout,
                 ) as response,
             ):
                 async for chunk in response.aiter_bytes():
@@ -220,6 +260,8 @@ class Client:
                         )
                 return response.status_code, response.headers, bytes(body)
         # What these say may quote headers and addresses, so none of it is repeated and no cause is kept.
+        except (httpx2.ConnectTimeout, httpx2.PoolTimeout):
+            raise Unreached(f"{label} cannot be reached. It will be tried again.") from None
         except (httpx2.TimeoutException, TimeoutError):
             raise Transient(f"{label} did not answer in time ({path}). It will be asked again.") from None
         except (httpx2.UnsupportedProtocol, httpx2.InvalidURL, httpx2.LocalProtocolError, UnicodeError):
@@ -227,24 +269,24 @@ class Client:
                 f"The address or the key set for {label} cannot be used. Reconnect the account."
             ) from None
         except httpx2.ConnectError:
-            raise Transient(f"{label} cannot be reached. It will be tried again.") from None
+            raise Unreached(f"{label} cannot be reached. It will be tried again.") from None
         except httpx2.HTTPError:
             raise Transient(
                 f"The connection to {label} broke off ({path}). It will be asked again."
             ) from None
 
-    def _read(self, path: str, body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
+    def _read(self, path: str, body: bytes, decode: Callable[[bytes], T]) -> T:
         if b"\\u0000" in body:
             # PostgreSQL keeps no NUL, and no text of a platform needs one.
             body = body.replace(b"\\u0000", b"\\ufffd")
         try:
             try:
-                return decoder.decode(body)
+                return decode(body)
             except msgspec.ValidationError:
                 raise
             except msgspec.DecodeError:
                 # Somebody's name was cut in the middle of an emoji: that must not cost the page.
-                return decoder.decode(_SURROGATE.sub(_whole, body))
+                return decode(_SURROGATE.sub(_whole, body))
         except msgspec.ValidationError as error:
             raise ContractChanged(
                 f"{self.profile.label} answered in a shape we do not know ({path}: {shape(error)})."

@@ -12,6 +12,10 @@ class ServerFailed(Transient):
         self.after = after
 
 
+class Unreached(Transient):
+    """No connection came about: the platform certainly got nothing of the request."""
+
+
 class ExpansionFailed(Transient):
     """The platform could not put related objects into its answer. The same request is not repeated: ask without."""
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from housecount.platforms.base.errors import ConfigError, ContractChanged, Gone, RecordRejected
+from housecount.platforms.base.hooks import HookReading, Webhooks
 from housecount.platforms.base.records import Event, Order, Page, Rejected, Ticket
 from housecount.platforms.base.source import (
     Capabilities,
@@ -22,13 +23,10 @@ from housecount.platforms.http.budget import Rate
 from housecount.platforms.http.client import Client
 from housecount.platforms.http.errors import ServerFailed
 from housecount.platforms.http.profile import Profile, clean_base_url, clean_secret, fingerprint
-from housecount.platforms.humanitix import mapping, wire
+from housecount.platforms.humanitix import hooks, mapping, wire
 from housecount.platforms.humanitix.answers import LABEL, classify
 from housecount.platforms.humanitix.paging import pages
 from housecount.platforms.reading import identifier, read_each, read_one
-
-#: So long after its last date an event is still read at every turn: refunds come late. Sweeps read all of them.
-REFUND_WINDOW = timedelta(days=60)
 
 
 class Humanitix:
@@ -52,6 +50,8 @@ class Humanitix:
             help="Humanitix console: Account > Advanced > API key. A new key ends the old one at once.",
         ),
     )
+
+    webhooks: Webhooks | None = None
 
     def profile(self, base_url: str, secret: str) -> Profile:
         """150 calls a minute: three quarters of the 200 that integrators report. Raises `ConfigError`."""
@@ -109,18 +109,16 @@ class Humanitix:
         scope: Scope,  # noqa: ARG002 - events name their region themselves
         events: Collection[KnownEvent],
         bookmark: Callable[[str], datetime | None],
-        now: datetime,
+        now: datetime,  # noqa: ARG002 - how long which event is read is the engine's to decide
         *,
         full: bool,
     ) -> Sequence[Slice]:
-        """One slice per event: full, all of them whole; otherwise those whose refund window is open, since their
-        bookmark. New events, and events never read, are read whole."""
+        """One slice per event: full, all of them whole; otherwise since their bookmark. New events, and events never
+        read, are read whole."""
         made: list[Slice] = []
         for event in events:
             key = f"event:{event.region}:{event.event_id}"
             since = None if full or event.new else bookmark(key)
-            if since is not None and event.ends_at < now - REFUND_WINDOW:
-                continue
             made.append(
                 Slice(
                     key=key,
@@ -180,6 +178,10 @@ class Humanitix:
             return mapping.event_record(kept, kept.region)
 
         return read_one(raw, event)
+
+    def read_hook(self, body: bytes) -> HookReading:
+        """What a relay's hook points at: Humanitix itself sends none."""
+        return hooks.read_hook(body)
 
 
 def _events(raws: Sequence[msgspec.Raw], region: str) -> tuple[tuple[Event, ...], tuple[Rejected, ...]]:
