@@ -5,6 +5,7 @@ is needed and makes missing keys, and then `django.setup()`, which imports this 
 reads variables and key files; it starts nothing and connects to nothing, so tools may import it at any time.
 """
 
+import os
 import secrets
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -116,6 +117,8 @@ ACCOUNT_RATE_LIMITS = {
     "invitation": "20/m/ip",
     "invite": "30/h/user",
 }
+# Limits count by the address that the outermost trusted proxy saw; the edge, where it stands before the pages, is one.
+ALLAUTH_TRUSTED_PROXY_COUNT = _ENVIRONMENT.proxies + (1 if os.environ.get("HOUSECOUNT_PAGES") else 0)
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
 ACCOUNT_LOGOUT_REDIRECT_URL = "/"

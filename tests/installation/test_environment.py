@@ -1,3 +1,4 @@
+import base64
 import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +28,20 @@ def test_with_nothing_set_everything_has_a_default(tmp_path: Path) -> None:
     assert found.xero_calls_per_minute == 60
     assert found.allowed_hosts == ("localhost", "127.0.0.1", "[::1]")
     assert not found.secure
+    assert (found.proxies, found.refund_days, found.hooks_kept_days) == (0, 60, 30)
+    assert (found.operator_token, found.alert_url, found.alert_secret) == (None, None, None)
+
+
+def test_what_an_operator_may_set() -> None:
+    secret = "whsec_" + base64.b64encode(b"an invented secret of its own").decode()
+    found = environment.parse(
+        {"HOUSECOUNT_OPERATOR_TOKEN": f" {'t' * 24} ", "HOUSECOUNT_PROXIES": "2", "HOUSECOUNT_REFUND_DAYS": "90",
+         "HOUSECOUNT_HOOKS_KEPT_DAYS": "7", "HOUSECOUNT_ALERT_URL": "https://alerts.example.org/x?key=1",
+         "HOUSECOUNT_ALERT_SECRET": secret}
+    )  # fmt: skip
+    assert (found.proxies, found.refund_days, found.hooks_kept_days) == (2, 90, 7)
+    assert found.operator_token == "t" * 24
+    assert (found.alert_url, found.alert_secret) == ("https://alerts.example.org/x?key=1", secret)
 
 
 def test_addresses_lose_their_trailing_slash_and_the_public_one_is_allowed() -> None:
@@ -52,6 +67,17 @@ def test_addresses_lose_their_trailing_slash_and_the_public_one_is_allowed() -> 
         ("XERO_CALLS_PER_MINUTE", "-5"),
         ("HOUSECOUNT_SECRET_KEY", "opensesame"),
         ("HOUSECOUNT_ENCRYPTION_KEYS", "opensesame"),
+        ("HOUSECOUNT_OPERATOR_TOKEN", "opensesame" * 2),
+        ("HOUSECOUNT_OPERATOR_TOKEN", "opensesame " * 4 + "x"),
+        ("HOUSECOUNT_PROXIES", "-1"),
+        ("HOUSECOUNT_REFUND_DAYS", "0.5"),
+        ("HOUSECOUNT_HOOKS_KEPT_DAYS", "\u0663"),
+        ("HOUSECOUNT_HOOKS_KEPT_DAYS", "9" * 5000),
+        ("HOUSECOUNT_ALERT_URL", "opensesame.example/alerts"),
+        ("HOUSECOUNT_ALERT_URL", "https://opensesame:port/"),
+        ("HOUSECOUNT_ALERT_SECRET", "whsec_opensesame"),
+        ("HOUSECOUNT_ALERT_SECRET", base64.b64encode(b"opensesame" * 4).decode()),
+        ("HOUSECOUNT_ALERT_SECRET", "whsec_" + "opensesame!" * 4),
     ],
 )
 def test_a_bad_value_is_refused_by_the_name_of_its_variable_and_never_repeated(name: str, value: str) -> None:
@@ -74,7 +100,9 @@ def test_no_secret_shows_in_the_repr() -> None:
         {**REAL, "HUMANITIX_API_KEY": "opensesame1", "EVENTBRITE_API_KEY": "opensesame2",
          "XERO_CLIENT_SECRET": "opensesame3", "HOUSECOUNT_EMAIL_URL": "smtp://a:opensesame4@mail.example",
          "HUMANITIX_WEBHOOK_SECRET": "opensesame5", "EVENTBRITE_WEBHOOK_SECRET": "opensesame6",
-         "XERO_WEBHOOK_KEY": "opensesame7"}
+         "XERO_WEBHOOK_KEY": "opensesame7", "HOUSECOUNT_OPERATOR_TOKEN": "opensesame8" * 3,
+         "HOUSECOUNT_ALERT_URL": "https://alerts.example/?key=opensesame9",
+         "HOUSECOUNT_ALERT_SECRET": f"whsec_{'opensesame' * 4}"}
     )  # fmt: skip
     for secret in ("opensesame", KEY, REAL["HOUSECOUNT_ENCRYPTION_KEYS"]):
         assert secret not in repr(found)

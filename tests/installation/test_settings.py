@@ -10,7 +10,7 @@ from housecount import settings
 print(json.dumps({name: getattr(settings, name, None) for name in (
     "SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE", "SESSION_COOKIE_NAME", "SECURE_HSTS_SECONDS", "ALLOWED_HOSTS",
     "CSRF_TRUSTED_ORIGINS", "EMAIL_BACKEND", "EMAIL_HOST_PASSWORD", "EMAIL_USE_TLS", "EMAIL_PORT", "DEBUG",
-    "DATABASES")}))
+    "DATABASES", "ALLAUTH_TRUSTED_PROXY_COUNT")}))
 """
 
 
@@ -60,3 +60,10 @@ def test_the_connection_is_fit_for_a_transaction_pooling_proxy(home: Path) -> No
     assert (entry["USER"], entry["PASSWORD"]) == ("someone", "p@ss")
     assert entry["DISABLE_SERVER_SIDE_CURSORS"] is True
     assert entry["OPTIONS"] == {"connect_timeout": 10, "prepare_threshold": None, "sslmode": "require"}
+
+
+def test_the_edge_before_the_pages_counts_as_a_proxy(home: Path) -> None:
+    assert shown(home)["ALLAUTH_TRUSTED_PROXY_COUNT"] == 0
+    assert shown(home, HOUSECOUNT_PROXIES="2")["ALLAUTH_TRUSTED_PROXY_COUNT"] == 2
+    behind = shown(home, HOUSECOUNT_PROXIES="2", HOUSECOUNT_PAGES="unix:/nowhere")
+    assert behind["ALLAUTH_TRUSTED_PROXY_COUNT"] == 3

@@ -1,5 +1,7 @@
 """Everything the surroundings tell us, read once from the environment variables."""
 
+import base64
+import binascii
 import functools
 import os
 from collections.abc import Mapping
@@ -29,7 +31,8 @@ class Environment:
 
     `database_url` is None when the embedded server is to be used. `secret_key` and `encryption_keys` are
     empty only with the embedded server, before its first start. `read_every` is in seconds. The call limits are
-    what a platform allows one key in its own period: Humanitix a minute, Eventbrite an hour.
+    what a platform allows one key in its own period: Humanitix a minute, Eventbrite an hour. `proxies` is how many
+    reverse proxies stand in front of us; `refund_days` for how long after a show refunds are still looked for.
     """
 
     home: Path
@@ -55,6 +58,12 @@ class Environment:
     xero_webhook_key: str | None = field(repr=False)
     xero_calls_per_minute: int
     read_every: int
+    refund_days: int
+    hooks_kept_days: int
+    operator_token: str | None = field(repr=False)
+    proxies: int
+    alert_url: str | None = field(repr=False)
+    alert_secret: str | None = field(repr=False)
     email_url: str | None = field(repr=False)
     email_from: str
 
@@ -125,8 +134,8 @@ def parse(variables: Mapping[str, str]) -> Environment:
         xero_api_url=urls["XERO_API_URL"],
         xero_identity_url=urls["XERO_IDENTITY_URL"],
         xero_login_url=urls["XERO_LOGIN_URL"],
-        humanitix_call_limit=_positive("HUMANITIX_CALL_LIMIT", optional("HUMANITIX_CALL_LIMIT"), 200),
-        eventbrite_call_limit=_positive("EVENTBRITE_CALL_LIMIT", optional("EVENTBRITE_CALL_LIMIT"), 2000),
+        humanitix_call_limit=_whole("HUMANITIX_CALL_LIMIT", optional("HUMANITIX_CALL_LIMIT"), 200),
+        eventbrite_call_limit=_whole("EVENTBRITE_CALL_LIMIT", optional("EVENTBRITE_CALL_LIMIT"), 2000),
         humanitix_api_key=optional("HUMANITIX_API_KEY"),
         humanitix_webhook_secret=optional("HUMANITIX_WEBHOOK_SECRET"),
         eventbrite_api_key=optional("EVENTBRITE_API_KEY"),
@@ -134,8 +143,14 @@ def parse(variables: Mapping[str, str]) -> Environment:
         xero_client_id=optional("XERO_CLIENT_ID"),
         xero_client_secret=optional("XERO_CLIENT_SECRET"),
         xero_webhook_key=optional("XERO_WEBHOOK_KEY"),
-        xero_calls_per_minute=_positive("XERO_CALLS_PER_MINUTE", optional("XERO_CALLS_PER_MINUTE"), 60),
-        read_every=_positive("HOUSECOUNT_READ_EVERY", optional("HOUSECOUNT_READ_EVERY"), 120),
+        xero_calls_per_minute=_whole("XERO_CALLS_PER_MINUTE", optional("XERO_CALLS_PER_MINUTE"), 60),
+        read_every=_whole("HOUSECOUNT_READ_EVERY", optional("HOUSECOUNT_READ_EVERY"), 120),
+        refund_days=_whole("HOUSECOUNT_REFUND_DAYS", optional("HOUSECOUNT_REFUND_DAYS"), 60),
+        hooks_kept_days=_whole("HOUSECOUNT_HOOKS_KEPT_DAYS", optional("HOUSECOUNT_HOOKS_KEPT_DAYS"), 30),
+        operator_token=_operator_token(optional("HOUSECOUNT_OPERATOR_TOKEN")),
+        proxies=_whole("HOUSECOUNT_PROXIES", optional("HOUSECOUNT_PROXIES"), 0, least=0),
+        alert_url=_alert_url(optional("HOUSECOUNT_ALERT_URL")),
+        alert_secret=_alert_secret(optional("HOUSECOUNT_ALERT_SECRET")),
         email_url=optional("HOUSECOUNT_EMAIL_URL"),
         email_from=optional("HOUSECOUNT_EMAIL_FROM") or "Housecount <housecount@localhost>",
     )
@@ -202,9 +217,49 @@ def _allowed_hosts(value: str | None, public_url: str | None) -> tuple[str, ...]
     return tuple(dict.fromkeys([*_LOOPBACK_HOSTS, *public, *named]))
 
 
-def _positive(name: str, value: str | None, default: int) -> int:
+def _operator_token(value: str | None) -> str | None:
+    if value is not None and (
+        len(value) < 24 or not value.isascii() or not value.isprintable() or " " in value
+    ):
+        raise BadSetting(
+            "HOUSECOUNT_OPERATOR_TOKEN must be at least 24 characters without spaces. Make one with: "
+            'python3 -c "import secrets; print(secrets.token_urlsafe(32))"'
+        )
+    return value
+
+
+def _alert_url(value: str | None) -> str | None:
+    """As given, with its query: receivers often keep their key there."""
+    if value is None:
+        return None
+    try:
+        parts = urlsplit(value)
+        _ = parts.port
+    except ValueError:
+        parts = urlsplit("")
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.fragment:
+        raise BadSetting("HOUSECOUNT_ALERT_URL must be an address such as https://example.org/alerts.")
+    return value
+
+
+def _alert_secret(value: str | None) -> str | None:
+    if value is None:
+        return None
+    try:
+        key = base64.b64decode(value.removeprefix("whsec_"), validate=True)
+    except (ValueError, binascii.Error):
+        key = b""
+    if not value.startswith("whsec_") or len(key) < 24:
+        raise BadSetting(
+            "HOUSECOUNT_ALERT_SECRET must be whsec_ and at least 24 bytes in base64. Make one with: python3 -c "
+            "\"import base64, secrets; print('whsec_' + base64.b64encode(secrets.token_bytes(32)).decode())\""
+        )
+    return value
+
+
+def _whole(name: str, value: str | None, default: int, *, least: int = 1) -> int:
     if value is None:
         return default
-    if not value.isdecimal() or int(value) < 1:
-        raise BadSetting(f"{name} must be a whole number of at least 1.")
+    if not (value.isascii() and value.isdecimal() and len(value) < 10) or int(value) < least:
+        raise BadSetting(f"{name} must be a whole number of at least {least}.")
     return int(value)
