@@ -7,7 +7,7 @@ import pytest
 from django.db import DatabaseError, connection
 
 from housecount.box_office import ledger
-from housecount.box_office.ledger import Stored
+from housecount.box_office.ledger import Change, Stored
 from housecount.box_office.models import Order, RawRecord
 from housecount.core.counting import Figures, OrderFacts, Validity
 from housecount.tenancy.identity import acting_as
@@ -22,7 +22,8 @@ def book() -> Book:
 
 def test_first_sale(book: Book) -> None:
     stored = book.read(make_order("o1", [make_ticket("t1", "o1"), make_ticket("t2", "o1", gross=0)]))
-    assert stored == Stored(orders_read=1, orders_changed=1, tickets_changed=2, entries=3)
+    change = Change("order", "e1", "o1", "o1", START)
+    assert stored == Stored(orders_read=1, orders_changed=1, tickets_changed=2, entries=3, changes=(change,))
     assert book.total() == Figures(orders=1, sold=1, comps=1, gross=3000, passed_on_fees=300)
     assert {entry.kind for entry in book.entries()} == {"sale", "comp"}
     assert book.sums_hold()

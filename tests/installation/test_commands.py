@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -104,7 +105,7 @@ def test_the_site_is_served_with_a_worker_and_stops_without_a_trace(
     with started(housecount("serve", "--port", str(port), "--with-worker"), migrated) as site:
         read_line(site, f"http://127.0.0.1:{port}")
         wait_until(lambda: site_answers(port), what="for the site")
-        wait_until(lambda: workers_known(server) == 1, what="for the worker")
+        wait_until(lambda: workers_known(server) == 2, what="for the worker")
         second = run(housecount("serve", "--port", str(port)), migrated)
         assert second.returncode == 1
         assert f"Port {port} on 127.0.0.1 is in use" in second.stderr
@@ -133,7 +134,7 @@ def test_the_site_alone_comes_back_after_its_database_and_dies_whole(
 def test_the_worker_comes_back_after_its_database(migrated: dict[str, str], home: Path) -> None:
     server = EmbeddedServer(home)
     with started(housecount("worker"), migrated) as worker:
-        wait_until(lambda: workers_known(server) == 1, what="for the worker")
+        wait_until(lambda: workers_known(server) == 2, what="for the worker")
         with psycopg.connect(server.url(roles.OWNER), autocommit=True) as connection:
             connection.execute("DELETE FROM procrastinate_workers")
         before = postmaster.pid_of(server.directory / "data")
@@ -142,13 +143,76 @@ def test_the_worker_comes_back_after_its_database(migrated: dict[str, str], home
         wait_until(lambda: not files.process_alive(before))
         assert "Traceback" not in read_line(worker, "it starts again in")
         wait_until(server.running, what="for the database")
-        wait_until(lambda: workers_known(server) == 1, what="for the worker to come back")
+        wait_until(lambda: workers_known(server) == 2, what="for the worker to come back")
         worker.terminate()
         assert worker.wait(timeout=60) == 0
 
 
-def test_an_edge_that_is_not_there_is_said_so(home: Path) -> None:
-    refused = run(housecount("serve", "--only", "edge"), surroundings(home))
-    assert refused.returncode in {1, 2}
-    assert "Traceback" not in refused.stderr
-    assert not (home / "database.json").exists()
+def hook_answers(port: int) -> int:
+    """What a hook to an address that nobody has is answered with: 404 needs the database. 0 without an answer."""
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/hooks/eventbrite/{'x' * 40}", data=b"{}", method="POST"
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        error.close()
+        return error.code
+    except OSError:
+        return 0
+
+
+def test_hooks_are_taken_while_the_pages_are_away_and_the_pages_come_back(
+    migrated: dict[str, str], home: Path
+) -> None:
+    port = free_port()
+    with started(housecount("serve", "--port", str(port)), migrated) as site:
+        wait_until(lambda: site_answers(port), what="for the site")
+        (pages,) = [
+            int(line.split()[0]) for line in processes_of(home)
+            if f"leash\\x00{site.pid}" in line and "\\x00pages" in line and parent_of(int(line.split()[0])) == site.pid
+        ]  # fmt: skip
+        os.kill(pages, signal.SIGSTOP)
+        assert hook_answers(port) == 404
+        os.kill(pages, signal.SIGKILL)
+        assert hook_answers(port) == 404
+        wait_until(lambda: site_answers(port), what="for the pages to come back")
+        site.terminate()
+        assert site.wait(timeout=60) == 0
+    assert [line for line in processes_of(home) if "postgres" not in line] == []
+    assert list((home / "run").iterdir()) == []
+
+
+def parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def test_the_edge_alone_comes_back_after_its_database_and_needs_no_pages(
+    migrated: dict[str, str], home: Path
+) -> None:
+    server, port = EmbeddedServer(home), free_port()
+    with started(housecount("serve", "--only", "edge", "--port", str(port)), migrated) as edge:
+        wait_until(lambda: hook_answers(port) == 404, what="for the edge")
+        before = postmaster.pid_of(server.directory / "data")
+        assert before is not None
+        os.kill(before, signal.SIGKILL)
+        wait_until(lambda: server.running() and postmaster.pid_of(server.directory / "data") != before)
+        wait_until(lambda: hook_answers(port) == 404, what="for the edge to find the database again")
+        assert not site_answers(port)
+        edge.terminate()
+        assert edge.wait(timeout=60) == 0
+    assert [line for line in processes_of(home) if "postgres" not in line] == []
+
+
+def test_an_edge_without_tables_says_so_and_loses_nothing(home: Path) -> None:
+    port = free_port()
+    with started(housecount("serve", "--only", "edge", "--port", str(port)), surroundings(home)) as edge:
+        wait_until(lambda: hook_answers(port) == 503, what="for the edge", seconds=60)
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=20)
+        refused.value.close()
+        assert refused.value.code == 503
+        edge.terminate()
+        out, _ = edge.communicate(timeout=60)
+    assert "Traceback" not in out

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 from tests.installation.support import (
     housecount,
@@ -43,6 +44,37 @@ def figures(document: dict[str, object]) -> list[object]:
     return [(show["title"], show["starts_at"], show["totals"]) for show in document["shows"]]  # type: ignore[attr-defined, index]
 
 
+def sell(home: Path) -> None:
+    """Sells at the invented Eventbrite, and sees it in the count because of a webhook to the demo's own edge; also when
+    the platform had forgotten all webhooks."""
+    ports = json.loads((home / "demo.json").read_text())
+    control = f"http://127.0.0.1:{ports['eventbrite_port']}/_sandbox"
+
+    def ask(what: str, body: object = None) -> Any:
+        sent = None if body is None else json.dumps(body).encode()
+        with urllib.request.urlopen(urllib.request.Request(f"{control}/{what}", sent), timeout=20) as answer:
+            return json.loads(answer.read())
+
+    before = eventbrite_orders(home)
+    # As its buyers do by themselves, so that it is remembered.
+    happened: list[dict[str, str]] = []
+    while not happened or (happened[-1]["platform"], happened[-1]["do"]) != ("eventbrite", "buy"):
+        happened += ask("advance", {"happenings": 1})
+    order = happened[-1]["order"]
+    made = sum(each["platform"] == "eventbrite" and each["do"] in {"buy", "comp"} for each in happened)
+    listing = housecount("webhooks", "list", "--object", order, "--json")
+    wait_until(lambda: '"changed"' in run(listing, surroundings(home)).stdout, what="for its webhook")
+    assert {each["status"] for each in ask("deliveries")} <= {200, None}
+    wait_until(lambda: eventbrite_orders(home) == before + made, what="for the orders in the count")
+
+
+def eventbrite_orders(home: Path) -> int:
+    shows: Any = sales(home)["shows"]
+    return sum(
+        each["orders"] for show in shows for each in show["listings"] if each["platform"] == "eventbrite"
+    )
+
+
 def test_from_nothing_to_a_site_with_a_count_and_back_to_nothing_twice(home: Path) -> None:
     port = free_port()
     # Addresses and a database of one's own must not be touched by a demo.
@@ -62,12 +94,15 @@ def test_from_nothing_to_a_site_with_a_count_and_back_to_nothing_twice(home: Pat
         refused = run(demo(free_port()), surroundings(home))
         assert refused.returncode == 1
         assert "A demo runs already" in refused.stderr
+        sell(home)
+        beside = sales(home)
         assert interrupted(first, signal.SIGINT) == 0
     assert processes_of(home) == []
     with started(demo(port), surroundings(home)) as second:
         said = read_line(second, READY)
         assert "Reading" not in said
         assert figures(sales(home)) == figures(beside)
+        sell(home)
         assert interrupted(second, signal.SIGTERM) == 0
     assert processes_of(home) == []
 

@@ -318,7 +318,8 @@ def test_a_platform_that_asks_for_too_much_patience_ends_the_read(read_stage: Th
     for event in (stage.cellar, stage.attic):
         assert stage.figures()[event.id] == before[event.id]
         assert stage.ages()[event.id] == ages[event.id]
-        assert stage.reason(event) == humanitix.error
+        assert stage.reason(event) == f"{humanitix.error} It is tried again in 10 minutes."
+        assert stage.listings()[event.id].freshness.next_read_at == stage.clock() + timedelta(seconds=600)
     assert stage.healed()
 
 

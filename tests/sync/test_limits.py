@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 from uuid import UUID, uuid4
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from housecount.box_office.ledger import AccountKey
 from housecount.platforms.base.errors import CircuitOpen, ConfigError, RateLimited, Transient
@@ -152,6 +154,134 @@ def test_credentials_have_budgets_of_their_own() -> None:
     with_budgets(test)
 
 
+# --- Sharing ------------------------------------------------------------------------------------------
+class Sharers:
+    """Several who use one credential, on a clock that only they move: one call at a time, in any order."""
+
+    def __init__(self, database: DatabaseThread, clock: Clock, reserves: dict[str, float]) -> None:
+        credential = uuid4().hex
+        self.clock = clock
+        self.made = dict.fromkeys(reserves, 0)
+        self._budgets = {
+            name: SharedBudget(
+                database, credential, RATE, "Ticketbarn", user=name, reserve=reserve, now=clock, sleep=_refuse
+            )
+            for name, reserve in reserves.items()
+        }
+
+    async def ask(self, name: str) -> bool:
+        """Whether `name` may make a call now."""
+        try:
+            await self._budgets[name].acquire()
+        except Waits:
+            return False
+        self.made[name] += 1
+        return True
+
+
+class Waits(Exception):
+    """There is no room now."""
+
+
+async def _refuse(_: float) -> None:
+    raise Waits
+
+
+def with_sharers(test: Callable[..., Awaitable[None]], **reserves: float) -> None:
+    """Runs `test` with those who share a credential: a name and the reserve each has to leave."""
+
+    async def run() -> None:
+        async with DatabaseThread(Identity.system(organisation_id)) as database:
+            await test(Sharers(database, Clock(), reserves))
+
+    organisation_id = make_organisation()
+    asyncio.run(run())
+
+
+def test_a_sweep_leaves_a_part_of_each_window_to_reads() -> None:
+    async def test(sharers: Sharers) -> None:
+        for _ in range(3):
+            assert [await sharers.ask("sweep") for _ in range(8)] == [True] * 6 + [False] * 2
+            assert [await sharers.ask("hook") for _ in range(2)] == [True, True]
+            sharers.clock.pass_by(seconds=11)
+
+    with_sharers(test, sweep=0.25, hook=0.0)
+
+
+def test_one_alone_has_the_whole_window() -> None:
+    async def test(sharers: Sharers) -> None:
+        assert [await sharers.ask("one") for _ in range(9)] == [True] * 8 + [False]
+
+    with_sharers(test, one=0.0, other=0.0)
+
+
+def test_who_came_too_late_has_a_share_of_the_next_window_kept_for_it() -> None:
+    """Without it, whoever is first in every window would have all of them."""
+
+    async def test(sharers: Sharers) -> None:
+        for _ in range(8):
+            assert await sharers.ask("quick")
+        assert not await sharers.ask("late")
+        for _ in range(5):
+            sharers.clock.pass_by(seconds=10)
+            taken = [await sharers.ask("quick") for _ in range(20)]
+            assert sum(taken) == 4
+            assert [await sharers.ask("late") for _ in range(5)] == [True] * 4 + [False]
+
+    with_sharers(test, quick=0.0, late=0.0)
+
+
+def test_a_share_is_not_kept_for_ever() -> None:
+    async def test(sharers: Sharers) -> None:
+        for _ in range(8):
+            assert await sharers.ask("one")
+        assert not await sharers.ask("gone")
+        for _ in range(3):
+            sharers.clock.pass_by(seconds=10.5)
+            taken = sum([await sharers.ask("one") for _ in range(20)])
+        assert taken == 8
+
+    with_sharers(test, one=0.0, gone=0.0)
+
+
+@given(
+    names=st.lists(st.sampled_from("abc"), min_size=20, max_size=40),
+    eager=st.sampled_from("abc"),
+)
+@settings(max_examples=8)
+def test_nobody_who_keeps_asking_starves(names: list[str], eager: str) -> None:
+    """However often one asks, and whoever comes first: who was refused gets calls in the next window."""
+
+    async def test(sharers: Sharers) -> None:
+        for _ in range(3):
+            for name in names:
+                await sharers.ask(eager)
+                await sharers.ask(name)
+            refused = [name for name in "abc" if not await sharers.ask(name)]
+            before = dict(sharers.made)
+            sharers.clock.pass_by(seconds=10)
+            for _ in range(RATE.allowed):
+                await sharers.ask(eager)
+            for name in "abc":
+                await sharers.ask(name)
+            assert all(sharers.made[name] > before[name] for name in refused)
+            had.extend(refused)
+
+    had: list[str] = []
+    with_sharers(test, a=0.0, b=0.0, c=0.0)
+    assert had, "nobody was ever refused: this shows nothing"
+
+
+def test_a_window_and_a_hold_that_a_wrong_clock_set_are_given_up() -> None:
+    async def test(sharers: Sharers) -> None:
+        for _ in range(8):
+            await sharers.ask("one")
+        sharers.clock.pass_by(days=-1)
+        assert await sharers.ask("one")
+
+    with_sharers(test, one=0.0)
+
+
 # --- The breaker --------------------------------------------------------------------------------------
 ILL = Transient("It failed.")
 
@@ -230,6 +360,15 @@ def test_a_trial_that_fails_doubles_the_pause_up_to_a_quarter_of_an_hour() -> No
             clock.pass_by(seconds=pauses[-1] + 1)
             await fail(breaker, 1)
         assert pauses == [30, 60, 120, 240, 480, 900, 900, 900]
+
+    with_breakers(test)
+
+
+def test_a_breaker_that_a_wrong_clock_set_is_tried() -> None:
+    async def test(one: SharedBreaker, other: SharedBreaker, clock: Clock) -> None:
+        await fail(one, FAILURES)
+        clock.pass_by(hours=-9)
+        assert await is_open(other) == 0
 
     with_breakers(test)
 

@@ -14,7 +14,7 @@ from housecount.platforms.base.records import Order
 from housecount.platforms.http.budget import Breaker, Budget
 from housecount.platforms.http.client import Client
 from housecount.platforms.http.profile import Profile
-from housecount.sync import reader, services, store
+from housecount.sync import pages, services, store
 from housecount.sync.models import CredentialBudget
 from housecount.sync.reader import Silent
 from housecount.tenancy.identity import Identity, acting_as
@@ -194,7 +194,7 @@ def test_a_bookmark_never_moves_past_a_page_that_was_not_stored(
         stage.clock.pass_by(minutes=30)
         stage.world.buy(chosen(stage, number))
 
-    def break_off(account: Any, page: Any, read_at: Any) -> Any:
+    def break_off(account: Any, page: Any, read_at: Any, claimed: Any) -> Any:
         raise Broken
 
     for full in (False, True):
@@ -374,7 +374,7 @@ def test_too_many_missing_orders_are_not_believed(
     orders = [stage.world.buy(event) for _ in range(5)]
     stage.read()
     before, ages = stage.figures(), stage.ages()
-    monkeypatch.setattr(reader, "MOST_ABSENT", 4)
+    monkeypatch.setattr(pages, "MOST_ABSENT", 4)
     for order in orders:
         stage.world.delete_order(order)
     run = stage.read(full=True)[[MELBOURNE, HUMANITIX][number]]
@@ -382,8 +382,8 @@ def test_too_many_missing_orders_are_not_believed(
     assert "5 orders" in run.error
     assert stage.figures() == before
     assert stage.ages()[event.id] == ages[event.id]
-    assert stage.reason(event) == run.error
-    monkeypatch.setattr(reader, "MOST_ABSENT", 5)
+    assert (stage.reason(event) or "").startswith(run.error)
+    monkeypatch.setattr(pages, "MOST_ABSENT", 5)
     assert stage.healed()
 
 

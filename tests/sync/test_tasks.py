@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
+from itertools import pairwise
 from uuid import UUID, uuid4
 
 import psycopg
@@ -12,88 +13,117 @@ from procrastinate.contrib.django.django_connector import DjangoConnector
 from procrastinate.testing import InMemoryConnector
 
 from housecount.box_office.ledger import AccountKey
-from housecount.box_office.models import Account, AccountState
-from housecount.sync import accounts, services, tasks
+from housecount.box_office.models import Account
+from housecount.sync import accounts, agenda, services, tasks
+from housecount.sync.agenda import DueAccount
+from housecount.sync.database import DatabaseThread
 from housecount.sync.lock import account_lock
-from housecount.sync.models import CircuitBreaker, Freshness, ReadRun
-from housecount.sync.tasks import find_due
+from housecount.sync.models import ReadRun
+from housecount.sync.progress import utc_now
 from housecount.tenancy.identity import Identity, acting_as
 from tests.factories import make_account, make_organisation
 from tests.sync.theatre import HUMANITIX, Theatre
 
-NOW = datetime(2026, 4, 5, 12, tzinfo=UTC)
+
+def due(*given: tuple[UUID, bool, bool]) -> list[DueAccount]:
+    """Accounts of an organisation each: (account, read due, sweep due)."""
+    return [DueAccount(uuid4(), account_id, read, sweep) for account_id, read, sweep in given]
 
 
-def due_in(*organisation_ids: UUID) -> list[AccountKey]:
-    return [read for read in find_due(NOW) if read.organisation_id in organisation_ids]
-
-
-def was_read(organisation_id: UUID, account_id: UUID, started_at: datetime, *, full: bool) -> None:
-    with acting_as(Identity.system(organisation_id)):
-        ReadRun.objects.create(
-            organisation_id=organisation_id,
-            account_id=account_id,
-            full=full,
-            started_at=started_at,
-            finished_at=started_at,
-            complete=True,
-            requests=1,
-            orders_read=0,
-            orders_changed=0,
-            tickets_changed=0,
-        )
-        if full:
-            Freshness.objects.create(
-                organisation_id=organisation_id,
-                account_id=account_id,
-                event_id="",
-                as_of=started_at,
-                swept_at=started_at,
-            )
-
-
-def test_every_account_of_every_organisation_that_is_due_is_found() -> None:
-    one, other = make_organisation(), make_organisation()
-    new, stopped, quiet, settled, late = (make_account(one) for _ in range(5))
-    theirs = make_account(other)
-    with acting_as(Identity.system(one)):
-        Account.objects.filter(pk=stopped).update(state=AccountState.STOPPED)
-        CircuitBreaker.objects.create(
-            organisation_id=one, account_id=quiet, failures=5, retry_at=NOW + timedelta(minutes=1)
-        )
-    was_read(one, settled, NOW, full=True)
-    was_read(one, late, NOW - timedelta(hours=2), full=True)
-    was_read(one, late, NOW - timedelta(hours=1), full=False)
-    assert sorted(due_in(one, other)) == sorted(
-        [AccountKey(one, new), AccountKey(one, late), AccountKey(other, theirs)]
-    )
-
-
-def test_what_is_due_is_enqueued_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    organisation_id = make_organisation()
-    found = [AccountKey(organisation_id, uuid4()), AccountKey(organisation_id, uuid4())]
-    monkeypatch.setattr(tasks, "find_due", lambda now: found)
+def test_what_is_due_is_enqueued_once_on_the_queue_of_its_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other, both = found = due((uuid4(), True, False), (uuid4(), False, True), (uuid4(), True, True))
+    monkeypatch.setattr(agenda, "find_due", lambda now, thorough: found)
     queue = InMemoryConnector()
     with app.replace_connector(queue):
         for _ in range(2):
             asyncio.run(_call(tasks.read_what_is_due, timestamp=0))
-    assert [job["args"] for job in queue.jobs.values()] == [
-        {"organisation_id": str(organisation_id), "account_id": str(each.account_id)} for each in found
+    jobs = [(job["queue_name"], job["args"]["account_id"]) for job in queue.jobs.values()]
+    assert jobs == [
+        ("reads", str(one.account_id)),
+        ("reads", str(both.account_id)),
+        ("sweeps", str(other.account_id)),
+        ("sweeps", str(both.account_id)),
     ]
+    assert {job["lock"] for job in queue.jobs.values()} == {None}, "a dead worker's job would block the next"
+    assert all(job["args"]["organisation_id"] for job in queue.jobs.values())
+
+
+def test_rows_that_a_wrong_clock_set_are_looked_for_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[bool] = []
+    monkeypatch.setattr(agenda, "find_due", lambda now, thorough: looks.append(thorough) or [])
+    with app.replace_connector(InMemoryConnector()):
+        for timestamp in range(1_800_000_000, 1_800_000_000 + 120, 5):
+            asyncio.run(_call(tasks.read_what_is_due, timestamp=timestamp))
+    assert looks == ([True] + [False] * 11) * 2
+
+
+@pytest.mark.parametrize(
+    ("name", "seconds"),
+    [("read_what_is_due", 5), ("give_up_stalled_jobs", 15), ("put_missing_on_the_agenda", 600)],
+)
+def test_periodic_jobs_come_as_often_as_they_should(name: str, seconds: int) -> None:
+    [periodic] = [
+        each
+        for each in app.periodic_registry.periodic_tasks.values()
+        if each.task.name == f"housecount.sync.tasks.{name}"
+    ]
+    at = 1_800_000_000.0
+    moments = []
+    for _ in range(40):
+        at = periodic.croniter.get_next(ret_type=float, start_time=at)
+        moments.append(at)
+    assert {later - earlier for earlier, later in pairwise(moments)} == {float(seconds)}
+
+
+def test_an_account_that_is_being_read_is_left_out(stage: Theatre) -> None:
+    account = stage.promoter.accounts[HUMANITIX]
+
+    def found() -> bool:
+        with acting_as(Identity.system()):
+            return account.pk in [each.account_id for each in agenda.find_due(utc_now())]
+
+    async def while_read() -> bool:
+        async with account_lock(account.id, 0):
+            async with DatabaseThread(Identity.system()) as database:
+                due = await database.run(agenda.find_due, utc_now())
+            return account.pk in [each.account_id for each in due]
+
+    assert found()
+    assert not asyncio.run(while_read())
+    assert found()
 
 
 async def _call(task: Callable[..., Awaitable[None]], **arguments: object) -> None:
     await task(**arguments)
 
 
-def read_job(organisation_id: UUID, account_id: UUID) -> None:
-    asyncio.run(_call(tasks.read_account, organisation_id=str(organisation_id), account_id=str(account_id)))
+def job(task: Callable[..., Awaitable[None]], organisation_id: UUID, account_id: UUID) -> None:
+    asyncio.run(_call(task, organisation_id=str(organisation_id), account_id=str(account_id)))
 
 
-def test_a_job_reads_its_account(stage: Theatre) -> None:
+def sweep(account: Account) -> None:
+    job(tasks.sweep_account, account.organisation_id, account.pk)
+
+
+def ask(account: Account) -> None:
+    with acting_as(Identity.system(account.organisation_id)):
+        agenda.ask(AccountKey(account.organisation_id, account.pk), utc_now())
+
+
+def test_jobs_sweep_and_read_their_account(stage: Theatre) -> None:
     account = stage.promoter.accounts[HUMANITIX]
-    read_job(account.organisation_id, account.id)
-    assert stage.figures()[stage.cellar.id].sold == 2
+    stage.clock.time = utc_now()
+    soon = stage.world.add_humanitix_event("Coming Soon", stage.clock() + timedelta(days=9))
+    stage.world.buy(soon, 2)
+    sweep(account)
+    assert stage.figures()[soon.id].sold == 2
+    stage.world.buy(soon)
+    ask(account)
+    job(tasks.read_account, account.organisation_id, account.pk)
+    assert stage.figures()[soon.id].sold == 3
+    with acting_as(stage.promoter.identity):
+        runs = ReadRun.objects.filter(account_id=account.pk).order_by("started_at")
+        assert [(run.full, run.complete) for run in runs] == [(True, True), (False, True)]
 
 
 def test_a_job_that_meets_another_reader_ends_quietly(stage: Theatre) -> None:
@@ -101,7 +131,9 @@ def test_a_job_that_meets_another_reader_ends_quietly(stage: Theatre) -> None:
 
     async def while_read() -> None:
         async with account_lock(account.id, 0):
-            await tasks.read_account(organisation_id=str(account.organisation_id), account_id=str(account.id))
+            await tasks.sweep_account(
+                organisation_id=str(account.organisation_id), account_id=str(account.id)
+            )
 
     asyncio.run(while_read())
     assert stage.figures() == {}
@@ -109,17 +141,17 @@ def test_a_job_that_meets_another_reader_ends_quietly(stage: Theatre) -> None:
 
 def test_a_job_for_an_account_that_is_not_there_any_more_ends_quietly(stage: Theatre) -> None:
     account = stage.promoter.accounts[HUMANITIX]
-    read_job(account.organisation_id, uuid4())
+    job(tasks.sweep_account, account.organisation_id, uuid4())
     accounts.disconnect(account)
-    before = sum(stage.sandbox.requests("humanitix").values())
-    read_job(account.organisation_id, account.id)
-    assert sum(stage.sandbox.requests("humanitix").values()) == before
+    before = stage.asked("humanitix")
+    sweep(account)
+    assert stage.asked("humanitix") == before
 
 
 def test_what_a_platform_refuses_is_kept_with_the_read_and_does_not_fail_the_job(stage: Theatre) -> None:
     account = stage.promoter.accounts[HUMANITIX]
     stage.sandbox.faults.set([{"kind": "revoke", "platform": "humanitix"}])
-    read_job(account.organisation_id, account.id)
+    sweep(account)
     with acting_as(stage.promoter.identity):
         [run] = ReadRun.objects.filter(account_id=account.id)
     assert run.error_code == "account_needs_a_person"
@@ -127,21 +159,22 @@ def test_what_a_platform_refuses_is_kept_with_the_read_and_does_not_fail_the_job
 
 def test_a_job_that_is_not_due_any_more_reads_nothing(stage: Theatre) -> None:
     account = stage.promoter.accounts[HUMANITIX]
-    read_job(account.organisation_id, account.id)
-    before = sum(stage.sandbox.requests("humanitix").values())
-    read_job(account.organisation_id, account.id)
-    assert sum(stage.sandbox.requests("humanitix").values()) == before
+    sweep(account)
+    before = stage.asked("humanitix")
+    sweep(account)
+    job(tasks.read_account, account.organisation_id, account.pk)
+    assert stage.asked("humanitix") == before
 
 
 def test_a_mistake_of_ours_fails_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
     async def broken(*_: object, **__: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr(services, "read_account", broken)
+    monkeypatch.setattr(services, "read_due", broken)
     organisation_id = make_organisation()
     account_id = make_account(organisation_id)
     with pytest.raises(RuntimeError):
-        read_job(organisation_id, account_id)
+        job(tasks.read_account, organisation_id, account_id)
 
 
 # --- The upkeep of the queue --------------------------------------------------------------------------

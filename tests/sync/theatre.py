@@ -1,5 +1,6 @@
 """A promoter with a few shows on sale, read over real HTTP: the stage of the engine's tests."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -7,14 +8,16 @@ from datetime import datetime, timedelta
 
 from housecount.box_office.models import Account, SalesEntry, SetAside
 from housecount.core.counting import Figures
-from housecount.sync.models import Bookmark, ReadRun
+from housecount.sync import queries, services
+from housecount.sync.models import Agenda, Bookmark, Gap, ReadRun, Tally
+from housecount.sync.progress import Stop
 from housecount.sync.queries import ListingCount
 from housecount.tenancy.identity import acting_as
 from housecount_sandbox.eventbrite.model import Event as EventbriteEvent
 from housecount_sandbox.humanitix.model import Event as HumanitixEvent
 from housecount_sandbox.sandbox import Sandbox
 from housecount_sandbox.world import World
-from tests.promoters import Clock, Promoter, served
+from tests.promoters import Clock, Promoter, impatient_client, new_seed, served
 
 #: The accounts of a `Promoter`, by their place in it.
 MELBOURNE, SYDNEY, HUMANITIX = 0, 1, 2
@@ -48,6 +51,44 @@ class Theatre:
         """A read some minutes later; every account's run."""
         self.clock.pass_by(minutes=minutes)
         return self.promoter.read(full=full)
+
+    def read_due(self, number: int, *, sweep: bool = False, stop: Stop | None = None) -> ReadRun | None:
+        """Does for one account what a job of the worker does now; its run, None when nothing was due."""
+        account = self.promoter.accounts[number]
+        reading = services.read_due(
+            account.organisation_id,
+            account.pk,
+            sweep=sweep,
+            client_of=impatient_client,
+            now=self.clock,
+            stop=stop,
+        )
+        return asyncio.run(reading)
+
+    def agenda(self, number: int) -> dict[str, Agenda]:
+        """An account's agenda, by event id ("" for itself)."""
+        with acting_as(self.promoter.identity):
+            rows = Agenda.objects.filter(account_id=self.promoter.accounts[number].pk)
+            return {row.event_id: row for row in rows}
+
+    def until_due(self, number: int, event_id: str = "") -> None:
+        """Lets the time pass until a row of the agenda is due."""
+        self.clock.time = max(self.clock.time, self.agenda(number)[event_id].next_at)
+
+    def asked(self, platform: str) -> int:
+        """How many requests a platform has answered."""
+        return sum(self.sandbox.requests(platform).values())
+
+    def gaps(self) -> list[Gap]:
+        """What sweeps found that reads had missed, the oldest first."""
+        with acting_as(self.promoter.identity):
+            return queries.gaps(self.promoter.organisation_id, 10_000)[::-1]
+
+    def tallies(self, number: int) -> dict[str, int]:
+        """An account's counters."""
+        with acting_as(self.promoter.identity):
+            rows = Tally.objects.filter(account_id=self.promoter.accounts[number].pk)
+            return dict(rows.values_list("name", "value"))
 
     def healed(self) -> bool:
         """After one more sweep nothing is wrong and the count is true."""
@@ -96,10 +137,10 @@ class Theatre:
 
 
 @contextmanager
-def theatre(*, seed: int = 1) -> Iterator[Theatre]:
+def theatre(*, seed: int | None = None) -> Iterator[Theatre]:
     """Three Eventbrite events at two accounts and two of Humanitix, each with one order, not read yet."""
     clock = Clock()
-    world = World.blank(seed=seed, now=clock)
+    world = World.blank(seed=new_seed() if seed is None else seed, now=clock)
     start = clock() + timedelta(days=20)
 
     def on(days: int) -> datetime:

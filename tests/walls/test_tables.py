@@ -127,6 +127,8 @@ def test_only_the_engine_sees_across_organisations(declared: dict[str, Declarati
         "sync_agenda": {Role.SYSTEM},
         "sync_tally": {Role.SYSTEM},
         "sync_alert": {Role.SYSTEM},
+        "sync_freshness": {Role.SYSTEM},
+        "sync_circuit_breaker": {Role.SYSTEM},
         "webhook_log": {Role.SYSTEM},
     }
 

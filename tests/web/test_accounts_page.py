@@ -1,16 +1,20 @@
 """The page of accounts: state, age, last reads, what to do, what was set aside."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from housecount.box_office.models import Account, AccountState
+from housecount.box_office.models import Account, AccountState, Show
+from housecount.intake.models import Hook
 from housecount.platforms.base.errors import Transient
 from housecount.platforms.base.records import Rejected
-from housecount.sync import store
-from housecount.sync.models import CircuitBreaker, ReadRun
+from housecount.platforms.registry import SOURCES
+from housecount.sync import alerts, doors, store
+from housecount.sync.models import Agenda, CircuitBreaker, CredentialBudget, Gap, HookDoor, ReadRun
+from housecount.tenancy import crypto
 from housecount.tenancy.identity import acting_as
 from tests.factories import make_account
 from tests.web.stage import Stage, look
@@ -102,7 +106,8 @@ def test_an_open_breaker_is_explained(stage: Stage) -> None:
         )
     text = look(stage.house.admin, "/accounts/").text
     assert "failed 6 times in a row" in text
-    assert "next try is in about 10 min" in text
+    assert "Left alone since just now: the platform failed" in text
+    assert "The next try is in 10 min." in text
 
 
 def test_what_was_set_aside_is_listed_with_its_reason(stage: Stage) -> None:
@@ -115,6 +120,189 @@ def test_what_was_set_aside_is_listed_with_its_reason(stage: Stage) -> None:
     text = look(stage.house.bookkeeper, "/accounts/").text
     assert "1 record set aside." in text
     assert "Order 123456 eventbrite account e9 just now No It has no costs." in text
+
+
+# --- When, how much -----------------------------------------------------------------------------------
+def plan(stage: Stage, event_id: str, minutes: float, why: str, sweep_minutes: float | None = None) -> None:
+    key = stage.accounts["eventbrite"]
+    with acting_as(stage.house.system):
+        Agenda.objects.create(
+            organisation_id=key.organisation_id,
+            account_id=key.account_id,
+            event_id=event_id,
+            next_at=stage.now + timedelta(minutes=minutes),
+            every=600,
+            why=why,
+            sweep_at=None if sweep_minutes is None else stage.now + timedelta(minutes=sweep_minutes),
+        )
+
+
+def test_when_it_is_read_next_and_why(stage: Stage) -> None:
+    stage.put_on()
+    plan(stage, "", 12.5, "show day", sweep_minutes=300)
+    text = look(stage.house.bookkeeper, "/accounts/").text
+    assert "Next read in 12 min (show day) · full sweep in 5 h" in text
+
+
+@pytest.mark.parametrize(
+    ("why", "said"),
+    [
+        ("asked", "asked for"),
+        ("circuit_open", "after a pause"),
+        ("platform_unavailable", "after a failure"),
+        ("rate_limited", "when its limit allows it"),
+    ],
+)
+def test_a_read_that_was_put_off_says_why(stage: Stage, why: str, said: str) -> None:
+    plan(stage, "", 8.5, why)
+    assert f"Next read in 8 min ({said})" in look(stage.house.admin, "/accounts/").text
+
+
+def test_how_much_of_the_limit_is_used(stage: Stage) -> None:
+    secret = f"AKEY{stage.organisation_id.hex}"
+    make_account(stage.organisation_id, "humanitix", secret=secret)
+    credential = SOURCES["humanitix"].profile("https://api.humanitix.com/v1", secret).credential
+    with acting_as(stage.house.system):
+        CredentialBudget.objects.create(
+            credential=credential, used=120, allowed=150, ends_at=stage.now + timedelta(minutes=1)
+        )
+    text = look(stage.house.promoter, "/accounts/").text
+    assert "Limit 120 of 150 calls this minute" in text
+    assert "Limit 0 of 1,600 calls this hour" in text
+    with acting_as(stage.house.system):
+        CredentialBudget.objects.filter(credential=credential).update(
+            ends_at=stage.now, held_until=stage.now + timedelta(minutes=3.5)
+        )
+    text = look(stage.house.promoter, "/accounts/").text
+    assert "Limit 0 of 150 calls this minute; the platform asked us to wait, in 3 min it goes on" in text
+
+
+# --- Webhooks -----------------------------------------------------------------------------------------
+def open_door(stage: Stage, platform: str, **facts: Any) -> str:
+    """The account gets a webhook address; its secret."""
+    key = stage.accounts[platform]
+    token = f"secret-{key.account_id.hex}"
+    with acting_as(stage.house.system):
+        here = Account.objects.filter(organisation_id=key.organisation_id, pk=key.account_id)
+        here.update(hook_token=crypto.encrypt(token))
+        doors.open_door(here.get(), token)
+        HookDoor.objects.filter(organisation_id=key.organisation_id, account_id=key.account_id).update(
+            **facts
+        )
+    return token
+
+
+def hook(stage: Stage, status: str, number: int = 1, *, hours: float = 1) -> None:
+    key = stage.accounts["eventbrite"]
+    with acting_as(stage.house.system):
+        for _ in range(number):
+            Hook.objects.create(
+                organisation_id=key.organisation_id,
+                account_id=key.account_id,
+                platform="eventbrite",
+                body=b"{}",
+                verdict="understood",
+                status=status,
+                received_at=stage.now - timedelta(hours=hours),
+            )
+
+
+def test_a_registered_webhook_and_what_came_by_it(stage: Stage) -> None:
+    token = open_door(stage, "eventbrite", webhook_ids=["77"])
+    hook(stage, "done", 3)
+    hook(stage, "ignored")
+    hook(stage, "waiting", 2)
+    hook(stage, "done", 5, hours=30)
+    for person in (stage.house.admin, stage.house.promoter):
+        text = look(person, "/accounts/").text
+        assert "Registered at Eventbrite · 6 in the last 24 h: 3 handled, 2 waiting, 1 ignored" in text
+        assert token not in text
+    text = look(stage.house.bookkeeper, "/accounts/").text
+    assert "Registered at Eventbrite" in text
+    assert "in the last 24 h" not in text, "the log is not for bookkeepers"
+
+
+def test_an_address_to_be_entered_by_hand_is_for_admins(stage: Stage) -> None:
+    tokens = [open_door(stage, "eventbrite"), open_door(stage, "humanitix")]
+    client = stage.house.admin.signed_in()
+    page = client.get("/accounts/")
+    text = page.content.decode()
+    assert "Not registered at Eventbrite" in text
+    assert "Humanitix has none; a relay can send them" in text
+    for platform, token in zip(("eventbrite", "humanitix"), tokens, strict=True):
+        assert f"/hooks/{platform}/{token}" in text
+    assert "no-store" in page["Cache-Control"]
+    for person in (stage.house.promoter, stage.house.bookkeeper):
+        text = person.signed_in().get("/accounts/").content.decode()
+        assert "Not registered at Eventbrite" in text
+        assert not any(token in text for token in tokens)
+    assert b"/hooks/" not in stage.house.act.signed_in().get("/accounts/").content
+    assert b"/hooks/" not in make_house().admin.signed_in().get("/accounts/").content
+
+
+def test_a_webhook_that_is_not_in_order(stage: Stage) -> None:
+    open_door(stage, "eventbrite", webhook_ids=["77"], trouble="Eventbrite does not answer.")
+    assert "Not in order: Eventbrite does not answer." in look(stage.house.promoter, "/accounts/").text
+
+
+def test_webhooks_that_died_come_with_what_to_do(stage: Stage) -> None:
+    open_door(stage, "eventbrite", webhook_ids=["77"])
+    hook(stage, "dead", 2, hours=200)
+    account = stage.accounts["eventbrite"].account_id
+    text = look(stage.house.promoter, "/accounts/").text
+    assert "2 webhooks could not be handled." in text
+    assert f"housecount webhooks list --account {account} --status dead" in text
+    assert f"housecount webhooks replay --account {account} --status dead" in text
+    assert "could not be handled" not in look(stage.house.bookkeeper, "/accounts/").text
+
+
+# --- Gaps and alerts ----------------------------------------------------------------------------------
+def test_no_gap_is_good_news(stage: Stage) -> None:
+    text = look(stage.house.bookkeeper, "/accounts/").text
+    assert "Gaps none" in text
+    assert "None: every full sweep so far found what the reads between had counted already." in text
+
+
+def test_gaps_are_listed_with_their_times(stage: Stage) -> None:
+    key = stage.accounts["humanitix"]
+    with acting_as(stage.house.system):
+        for number in range(23):
+            Gap.objects.create(
+                organisation_id=key.organisation_id,
+                account_id=key.account_id,
+                event_id="e7",
+                kind="order",
+                external_id=f"missed-{number}-",
+                changed_at=stage.now - timedelta(hours=10),
+                covered_until=stage.now - timedelta(hours=9),
+                found_at=stage.now - timedelta(hours=number),
+            )
+    text = look(stage.house.bookkeeper, "/accounts/").text
+    assert "Gaps 23 found and closed" in text
+    assert "Order missed-3- humanitix account e7 10 h ago 3 h ago" in text
+    assert "missed-19-" in text
+    assert "missed-20-" not in text
+    assert "missed-" not in look(make_house().admin, "/accounts/").text
+
+
+def test_open_alerts_stand_at_the_top(stage: Stage) -> None:
+    key = stage.accounts["eventbrite"]
+    show = stage.put_on("Big Night", platform="humanitix", sold=3).show
+    with acting_as(stage.house.system):
+        store.stop_account(key, "Eventbrite refuses the key.")
+        Show.objects.filter(organisation_id=stage.organisation_id, pk=show.pk).update(capacity=2)
+    alerts.look(stage.house.organisation, stage.now)
+    for role in ("admin", "promoter", "bookkeeper"):
+        page = look(getattr(stage.house, role), "/accounts/")
+        assert "2 things need a look" in page.text
+        assert page.text.index("is not read any more") < page.text.index("eventbrite account Eventbrite")
+        assert f"#account-{key.account_id}" in page.links
+        assert f"/shows/{show.pk}/" in page.links
+    assert "need a look" not in look(make_house().admin, "/accounts/").text
+    with acting_as(stage.house.system):
+        store.resume_account(key)
+    alerts.look(stage.house.organisation, stage.now)
+    assert "1 thing needs a look" in look(stage.house.admin, "/accounts/").text
 
 
 def test_without_accounts(database: str) -> None:
@@ -140,4 +328,4 @@ def test_more_accounts_need_no_more_queries(stage: Stage) -> None:
     for _ in range(6):
         make_account(stage.organisation_id)
     record_run(stage)
-    assert queries() == few <= 16
+    assert queries() == few <= 22

@@ -33,6 +33,7 @@ class ListingOut(FiguresOut):
     external_session_id: str | None
     as_of: str | None = Field(description="As of when the figures are true; null: never read.")
     last_sweep_at: str | None
+    next_read_at: str | None = Field(description="When they are read next; null: not as long as nobody acts.")
     stale: bool
     stale_reason: str | None
     gone_at: str | None

@@ -98,7 +98,7 @@ def run(sql: str, parameters: Sequence[Any]) -> None:
         cursor.execute(sql, parameters)
 
 
-def fetch(sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+def fetch(sql: str, parameters: Sequence[Any] | Mapping[str, Any]) -> list[tuple[Any, ...]]:
     """All rows of a query."""
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)

@@ -6,7 +6,7 @@ that brings nothing new writes nothing. The caller owns the transaction and the 
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from hashlib import blake2b
 from typing import Any, NamedTuple, TypeVar
@@ -56,16 +56,34 @@ class AccountKey(NamedTuple):
     account_id: UUID
 
 
+class Change(NamedTuple):
+    """An order or ticket whose record changed what is counted. `changed_at` is the platform's time of the version
+    that did; of what is gone, that of the version we had."""
+
+    kind: str
+    event_id: str
+    external_id: str
+    order_id: str
+    changed_at: datetime
+
+
 class Stored(NamedTuple):
-    """What a page brought: how much was read, and how much of it changed something."""
+    """What a page brought: how much was read, and how much of it changed something. `changes` are those of one page;
+    sums are without them."""
 
     orders_read: int = 0
     orders_changed: int = 0
     tickets_changed: int = 0
     entries: int = 0
+    changes: tuple[Change, ...] = ()
 
     def plus(self, other: "Stored") -> "Stored":
-        return Stored(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
+        return Stored(
+            self.orders_read + other.orders_read,
+            self.orders_changed + other.orders_changed,
+            self.tickets_changed + other.tickets_changed,
+            self.entries + other.entries,
+        )
 
 
 #: The listing that an order of (event id, session id) counts for.
@@ -129,8 +147,29 @@ def store_records(
             buyer = buyer_hash(order.buyer_key)
             after = fold_order(after, order, listing_id, read_at, digest, buyer)
         changes.append((before, after))
+    stored, counted = save(account, changes, read_at)
     # An order whose tickets come on pages of their own is saved again with them: it is counted once, with its record.
-    return save(account, changes, read_at)._replace(orders_read=len(orders), orders_changed=len(versions))
+    return stored._replace(
+        orders_read=len(orders),
+        orders_changed=len(versions),
+        changes=tuple(_told(counted, versions, ticket_versions)),
+    )
+
+
+def _told(
+    counted: Iterable[str],
+    versions: Mapping[str, Sequence[tuple[Order, bytes]]],
+    ticket_versions: Mapping[str, Sequence[tuple[Ticket, bytes]]],
+) -> Iterator[Change]:
+    """By which of the versions read, the latest last, the orders of `counted` came to count something else."""
+    for order_id in counted:
+        if order_id in versions:
+            order, _ = versions[order_id][-1]
+            yield Change("order", order.event_id, order_id, order_id, order.changed_at)
+        else:
+            latest = {ticket.external_id: ticket for ticket, _ in ticket_versions[order_id]}
+            for ticket in latest.values():
+                yield Change("ticket", ticket.event_id, ticket.external_id, order_id, ticket.changed_at)
 
 
 def mark_gone(
@@ -143,30 +182,34 @@ def mark_gone(
     lock_account(account)
     known = load_orders(account, gone_orders | set(ticket_ids.values()))
     changes = []
-    tombstones = []
+    vanished = []
     for order_id, before in known.items():
         after = order_gone(before) if order_id in gone_orders else before
         if before.order is not None and order_id in gone_orders and not before.order.facts.gone:
-            tombstones.append(("gone_order", order_id, before.order.event_id, order_id))
+            order = before.order
+            vanished.append(Change("order", order.event_id, order_id, order_id, order.changed_at))
         for ticket_id, owner in ticket_ids.items():
             if owner == order_id and ticket_id in after.tickets and not after.tickets[ticket_id].facts.gone:
-                event_id = after.tickets[ticket_id].event_id
+                ticket = after.tickets[ticket_id]
                 after = ticket_gone(after, ticket_id)
-                tombstones.append(("gone_ticket", ticket_id, event_id, order_id))
+                vanished.append(Change("ticket", ticket.event_id, ticket_id, order_id, ticket.changed_at))
         changes.append((before, after))
     stamp = seen_at.isoformat().encode()
     rows = [
-        (*account, kind, key, content_hash(stamp), event_id, order_id, stamp, seen_at, seen_at)
-        for kind, key, event_id, order_id in tombstones
-    ]
+        (*account, f"gone_{each.kind}", each.external_id, content_hash(stamp), each.event_id, each.order_id, stamp,
+         seen_at, seen_at)
+        for each in vanished
+    ]  # fmt: skip
     bulk.write(_INSERT_RAW, rows)
-    return save(account, changes, seen_at)
+    stored, counted = save(account, changes, seen_at)
+    return stored._replace(changes=tuple(each for each in vanished if each.order_id in counted))
 
 
 def save(
     account: AccountKey, changes: Iterable[tuple[OrderWithTickets, OrderWithTickets]], seen_at: datetime
-) -> Stored:
-    """Writes orders and tickets that differ, the entries between, and the totals. Returns what changed."""
+) -> tuple[Stored, Collection[str]]:
+    """Writes orders and tickets that differ, the entries between, and the totals. Returns what changed, and the ids
+    of the orders that got entries."""
     order_rows, ticket_rows, lines = [], [], list[Entry]()
     for before, after in changes:
         if before == after:
@@ -183,7 +226,8 @@ def save(
     bulk.write(_UPSERT_ORDERS, order_rows)
     bulk.write(_UPSERT_TICKETS, ticket_rows)
     write_entries(account, lines, seen_at)
-    return Stored(orders_changed=len(order_rows), tickets_changed=len(ticket_rows), entries=len(lines))
+    stored = Stored(orders_changed=len(order_rows), tickets_changed=len(ticket_rows), entries=len(lines))
+    return stored, dict.fromkeys(line.order_id for line in lines)
 
 
 def load_orders(account: AccountKey, order_ids: Collection[str]) -> dict[str, OrderWithTickets]:

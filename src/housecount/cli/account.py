@@ -36,8 +36,9 @@ def connect(platform: str, slug: str, name: str, regions: tuple[str, ...], api_k
     The key comes from standard input or from the variable PLATFORM_API_KEY (EVENTBRITE_API_KEY).
     """
     from housecount.platforms import registry
-    from housecount.sync import accounts
+    from housecount.sync import accounts, doors
     from housecount.tenancy import queries
+    from housecount.tenancy.identity import Identity, acting_as
 
     source = registry.source(platform)
     found = queries.organisation_by_slug(slug)
@@ -47,18 +48,31 @@ def connect(platform: str, slug: str, name: str, regions: tuple[str, ...], api_k
             found.pk, source.key, secret, name=name, regions=[region.upper() for region in regions]
         )
     )
-    address = accounts.webhook_url(made)
+    with acting_as(Identity.system(found.pk)):
+        door = doors.state_of(made)
+    address = doors.address_of(made)
     document = {
         "account": made.pk,
         "platform": made.platform,
         "name": made.name,
         "webhook_url": address,
-        "webhook_registered": False,
+        "webhook_registered": door.registered,
     }
-    text = f"Connected {made.name} ({made.pk}). Read it with: housecount sync --organisation {slug}"
-    if address:
-        text += f"\nIts webhook address, to enter at {source.label} by hand: {address}"
+    text = f"Connected {made.name} ({made.pk}). Read it with: housecount sync --organisation {slug}\n"
+    if door.registered:
+        text += f"Its webhook is registered at {source.label}."
+    elif source.webhooks is None:
+        text += f"{source.label} has no webhooks. A relay may send its own to {address}"
+    else:
+        text += f"Its webhook address, to enter at {source.label} by hand: {address}"
     emit(document, text)
+    for remark in (
+        door.trouble and f"The webhook is not registered: {door.trouble} It is tried again within the hour.",
+        doors.no_public_address(),
+        source.webhooks is not None and doors.unreachable_port(),
+    ):
+        if remark:
+            note(remark)
 
 
 @account.command("reconnect")

@@ -6,7 +6,8 @@ import os
 import shutil
 import socket
 import time
-from collections.abc import Iterator
+import urllib.request
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ from housecount.installation.errors import DatabaseUnavailable, InstallationErro
 from housecount.installation.supervisor import Child, Supervisor
 
 if TYPE_CHECKING:
+    from housecount.box_office.models import Account
     from housecount.tenancy.models import Organisation
 
 _NAME, _SLUG = "Laughing Stock Comedy", "laughing-stock"
@@ -83,7 +85,7 @@ def demo(host: str, port: int, season: str, seed: int, trickle: float, fresh: bo
         if fresh:
             _forget(home)
         state = _remembered(home, season, seed)
-        _surround(home, state)
+        _surround(home, state, _loopback_url(host, port))
         supervisor = Supervisor(note)
         try:
             _run(supervisor, home, state, host, port, trickle)
@@ -102,8 +104,9 @@ def _run(supervisor: Supervisor, home: Path, state: _State, host: str, port: int
 
         migrate(note)
     database.keep_alive()
-    site = Child("site", leash.command("housecount.cli.serve", host, str(port)), log=logs / "site.log")
-    supervisor.add(site)
+    from housecount.cli.serve import site_children
+
+    site = [supervisor.add(child) for child in site_children(host, port, logs / "site.log")]
     platforms = _wait_for_sandbox(sandbox)
     organisation = _furnish(platforms, state)
     if _never_swept(organisation):
@@ -120,7 +123,7 @@ def _run(supervisor: Supervisor, home: Path, state: _State, host: str, port: int
             "worker", leash.command("housecount.cli.main", "worker", "--grace", "2"), log=logs / "worker.log"
         )
     )
-    _wait_for_site(site, host, port)
+    _wait_for_site(site, _loopback_url(host, port))
     with contextlib.suppress(KeyboardInterrupt):  # from here on Ctrl-C is the ordinary end
         click.echo(_welcome(home, state, host, port))
         supervisor.run()
@@ -203,7 +206,16 @@ def _free_port(wanted: int) -> int:
     raise DemoFailed("This machine has no free port for the invented platforms.")
 
 
-def _surround(home: Path, state: _State) -> None:
+def _loopback_url(host: str, port: int) -> str:
+    """Where this machine reaches what listens on `host`: the invented platforms call nobody else."""
+    if host in {"", "0.0.0.0"}:  # noqa: S104 - asked about, not listened on
+        host = "127.0.0.1"
+    elif host == "::":
+        host = "::1"
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _surround(home: Path, state: _State, public_url: str) -> None:
     """Make this process and its children see the demo's own home, database and platforms, and no other."""
     variables = {
         "EVENTBRITE_API_URL": f"http://127.0.0.1:{state.eventbrite_port}/v3",
@@ -211,6 +223,8 @@ def _surround(home: Path, state: _State) -> None:
         "EVENTBRITE_CALL_LIMIT": str(_CALL_LIMIT),
         "HUMANITIX_CALL_LIMIT": str(_CALL_LIMIT),
         "HOUSECOUNT_READ_EVERY": str(_READ_EVERY_SECONDS),
+        # Eventbrite's webhooks come here: an order is in the count a moment later.
+        "HOUSECOUNT_PUBLIC_URL": public_url,
     }
     lines = ["# Written by housecount demo: commands that use this home speak to the invented platforms."]
     files.write_private(
@@ -280,7 +294,10 @@ def _furnish(platforms: dict[str, _SandboxPlatform], state: _State) -> "Organisa
         with contextlib.suppress(AlreadyThere):
             services.create_user(email, organisation, role, password=state.password, name=name)
     wanted = [(platform, account) for platform, entry in platforms.items() for account in entry.accounts]
-    if len(accounts.accounts_of(organisation.pk)) >= len(wanted):
+    connected = accounts.accounts_of(organisation.pk)
+    # The invented platforms forget webhooks when they end.
+    asyncio.run(_register_webhooks(connected))
+    if len(connected) >= len(wanted):
         return organisation
     with progress() as shown:
         task = shown.task("Connecting accounts", len(wanted))
@@ -298,6 +315,14 @@ def _furnish(platforms: dict[str, _SandboxPlatform], state: _State) -> "Organisa
             task.update(advance=1)
         task.finish()
     return organisation
+
+
+async def _register_webhooks(connected: "Sequence[Account]") -> None:
+    from housecount.box_office.catalogue import account_key
+    from housecount.sync import doors
+
+    for account in connected:
+        await doors.ensure_webhooks(account_key(account))
 
 
 def _never_swept(organisation: "Organisation") -> bool:
@@ -318,12 +343,22 @@ def _print_count(organisation: "Organisation") -> None:
         note(error.message)
 
 
-def _wait_for_site(child: Child, host: str, port: int) -> None:
+def _wait_for_site(children: list[Child], url: str) -> None:
+    """Comes back when the edge and the pages behind it answer."""
     deadline = time.monotonic() + _SITE_SECONDS
     while time.monotonic() < deadline:
-        with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=1):
+        if _answers(f"{url}/account/login/"):
             return
-        if child.process is None or child.process.poll() is not None:
+        ended = [each for each in children if each.process is None or each.process.poll() is not None]
+        if ended:
             break
         time.sleep(0.02)
-    raise DemoFailed(f"The site did not start. What it said is in {child.log}.")
+    raise DemoFailed(f"The site did not start. What it said is in {children[0].log}.")
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as page:  # noqa: S310 - our own address
+            return bool(page.status == 200)
+    except OSError:  # also what is not a good answer: the edge stands there before the pages
+        return False

@@ -17,11 +17,12 @@ from housecount.installation import database, environment, migrations, roles, se
 from housecount.installation.environment import Environment
 from housecount.installation.roles import Connection
 
+_DATABASE = "database"
 _MOST_CLOCK_SECONDS = 2.0
 _OLD_JOB_MINUTES = 15
 _LITTLE_SPACE_BYTES = 1_000_000_000
 # Floors above ours add checks: modules with a list `CHECKS` of functions without arguments.
-_MORE = ("housecount.sync.checks", "housecount.web.checks")
+_MORE = ("housecount.sync.checks", "housecount.intake.checks", "housecount.web.checks")
 
 
 class State(StrEnum):
@@ -45,10 +46,24 @@ Check = Callable[[], Iterable[tuple[str, str, str]]]
 
 
 @click.command()
+@click.option(
+    "--send-test-alert",
+    "test_alert",
+    is_flag=False,
+    flag_value="",
+    default=None,
+    metavar="[SLUG]",
+    help="Also send a test alert: to HOUSECOUNT_ALERT_URL, and by mail to who is told of the organisation's alerts. "
+    "SLUG names the organisation where there are several.",
+)
 @json_option
-def doctor() -> None:
+def doctor(test_alert: str | None) -> None:
     """Check this installation; exit 1 when something is wrong."""
     findings = list(examine())
+    if test_alert is not None and not any(
+        found.name == _DATABASE and found.state is State.FAIL for found in findings
+    ):
+        findings += _guarded("test alert", partial(_send_test_alert, test_alert))
     worst = any(finding.state is State.FAIL for finding in findings)
     emit(
         {
@@ -73,7 +88,7 @@ def examine() -> Iterable[Finding]:
         found = environment.load()
         connection = database.connect(database.application_url())
     except HousecountError as error:
-        yield Finding("database", State.FAIL, error.message)
+        yield Finding(_DATABASE, State.FAIL, error.message)
         return
     with connection:
         for check in (_version, _migrations, _switch, _two_roles, _walls, _queue, _clock):
@@ -100,13 +115,21 @@ def _guarded(name: str, check: Callable[[], Iterable[Finding]]) -> list[Finding]
         return [Finding(name, State.FAIL, f"could not be checked ({type(error).__name__}).")]
 
 
+def _send_test_alert(slug: str) -> Iterable[Finding]:
+    from housecount.sync import dispatch
+
+    for way, trouble in dispatch.send_test(slug):
+        said = trouble or "it was taken."
+        yield Finding(f"test alert by {way}", State.FAIL if trouble else State.OK, said)
+
+
 def _version(connection: Connection) -> Iterable[Finding]:
     version = connection.info.server_version
     where = "the embedded server" if environment.load().embedded else "DATABASE_URL"
     state = State.OK if version >= 150000 else State.FAIL
     needed = "" if state is State.OK else " Housecount needs 15 or newer."
     yield Finding(
-        "database", state, f"PostgreSQL {version // 10000}.{version % 10000} answers ({where}).{needed}"
+        _DATABASE, state, f"PostgreSQL {version // 10000}.{version % 10000} answers ({where}).{needed}"
     )
 
 
@@ -191,7 +214,7 @@ def _queue(connection: Connection) -> Iterable[Finding]:
     if not workers:
         yield Finding("worker", State.WARN, "no worker runs: start one with housecount worker.")
     else:
-        yield Finding("worker", State.OK, f"{workers} running.")
+        yield Finding("worker", State.OK, "running: it was seen in the last minute.")
     if oldest > _OLD_JOB_MINUTES:
         yield Finding("queue", State.WARN, f"{due} jobs wait, the oldest for {oldest} minutes: add a worker.")
     else:

@@ -23,8 +23,13 @@ _COMMANDS = {
     "organisation": ("people", "organisation", "Make and list organisations."),
     "user": ("people", "user", "Make users."),
     "account": ("account", "account", "Connect accounts at ticketing platforms."),
+    "webhooks": ("webhooks", "webhooks", "The webhook log: see, search and replay."),
     "sync": ("sync", "sync", "Read the platforms now."),
     "sales": ("sales", "sales", "The count."),
+    "party": ("party", "party", "Who is invoiced, and who invoices."),
+    "agreement": ("agreement", "agreement", "Agreements with suppliers on their tax invoices."),
+    "invoice": ("invoice", "invoice", "Invoices: made, issued, paid, corrected."),
+    "report": ("report", "report", "Who owes what, tax of a period, exports, payments for the bank."),
     "secrets": ("secrets", "secrets", "Encrypt what is kept with a new key."),
     "rebuild": ("rebuild", "rebuild", "Recompute from the raw records, or check."),
 }

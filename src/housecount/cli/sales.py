@@ -83,11 +83,12 @@ def text(document: dict[str, Any], *, with_listings: bool) -> str:
         for listing in show["listings"]:
             gone = ", gone at the platform" if listing["gone_at"] else ""
             reason = f" STALE: {listing['stale_reason']}" if listing["stale"] else ""
+            again = f", read again {listing['next_read_at']}" if listing["next_read_at"] else ""
             lines += (
                 f"\n  {listing['platform']} {listing['external_event_id']}"
                 f"{' ' + listing['external_session_id'] if listing['external_session_id'] else ''}{gone}:"
                 f" {listing['sold']} sold, {listing['comps']} comps, {listing['cancelled']} cancelled,"
                 f" gross {format_money(listing['gross'], show['currency'])},"
-                f" as of {listing['as_of'] or 'never'}.{reason}"
+                f" as of {listing['as_of'] or 'never'}{again}.{reason}"
             )
     return lines

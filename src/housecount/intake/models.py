@@ -61,4 +61,9 @@ class Hook(models.Model):
                 fields=["next_try_at"], name="hook_waiting", condition=models.Q(status=Status.WAITING)
             ),
             models.Index(fields=["received_at"], name="hook_by_age"),
+            models.Index(
+                fields=["organisation", "account_id"],
+                name="hook_dead",
+                condition=models.Q(status=Status.DEAD),
+            ),
         ]

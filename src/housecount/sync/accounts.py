@@ -1,34 +1,26 @@
 """Connecting accounts: a key is checked with its platform before it is kept, and kept encrypted."""
 
+import asyncio
 import secrets
 from collections.abc import Sequence
-from dataclasses import replace
-from hashlib import sha256
 from uuid import UUID
 
-from msgspec import structs
-
+from housecount.box_office.ledger import AccountKey
 from housecount.box_office.models import Account, AccountState
 from housecount.installation import environment
 from housecount.platforms import registry
 from housecount.platforms.base.source import CheckResult, TicketSource
 from housecount.platforms.http.budget import LocalBreaker, LocalBudget
 from housecount.platforms.http.client import Client
-from housecount.platforms.http.profile import Profile
+from housecount.sync import agenda, doors
+from housecount.sync.clients import profile_of
 from housecount.sync.database import DatabaseThread
 from housecount.sync.errors import AlreadyConnected, UnknownAccount
 from housecount.sync.models import HookDoor
+from housecount.sync.progress import utc_now
 from housecount.tenancy import crypto
 from housecount.tenancy.crypto import Secret
 from housecount.tenancy.identity import Identity, acting_as
-
-
-def profile_of(source: TicketSource, secret: Secret) -> Profile:
-    """How to speak to the platform, at the address and with the call limit that the environment gives it."""
-    base_url: str = getattr(environment.load(), f"{source.key}_api_url")
-    limit: int = getattr(environment.load(), f"{source.key}_call_limit")
-    profile = source.profile(base_url, secret.reveal())
-    return replace(profile, rate=structs.replace(profile.rate, limit=limit))
 
 
 async def check(source: TicketSource, secret: Secret, regions: Sequence[str]) -> CheckResult:
@@ -43,11 +35,20 @@ async def check(source: TicketSource, secret: Secret, regions: Sequence[str]) ->
 async def connect(
     organisation_id: UUID, platform: str, secret: Secret, *, name: str = "", regions: Sequence[str] = ()
 ) -> Account:
-    """A new account, after its key was checked. Raises a `PlatformError`, or `AlreadyConnected`."""
+    """A new account, after its key was checked; with a public address, its webhook is registered too. That this failed
+    is told by `doors.state_of` and tried again later. Raises a `PlatformError`, or `AlreadyConnected`."""
     source = registry.source(platform)
     result = await check(source, secret, regions)
     async with DatabaseThread(Identity.system(organisation_id)) as database:
-        return await database.run(_create, organisation_id, source, secret, name, result)
+        account = await database.run(_create, organisation_id, source, secret, name, result)
+    await _register(account)
+    return account
+
+
+async def _register(account: Account) -> None:
+    # A new token is known to nobody yet: without a public address there is nothing to look for.
+    if environment.load().public_url is not None:
+        await doors.ensure_webhooks(AccountKey(account.organisation_id, account.pk))
 
 
 def _create(
@@ -69,12 +70,8 @@ def _create(
         organisation_ids=list(result.scope.organisation_ids),
         regions=list(result.scope.regions),
     )
-    HookDoor.objects.create(
-        organisation_id=organisation_id,
-        account=account,
-        platform=source.key,
-        token_hash=sha256(token.encode()).digest(),
-    )
+    doors.open_door(account, token)
+    agenda.begin(AccountKey(organisation_id, account.pk), utc_now())
     return account
 
 
@@ -83,10 +80,16 @@ async def reconnect(account: Account, secret: Secret) -> Account:
     source = registry.source(account.platform)
     result = await check(source, secret, [region for region in account.regions if region])
     async with DatabaseThread(Identity.system(account.organisation_id)) as database:
-        return await database.run(_renew, account, secret, result)
+        renewed = await database.run(_renew, account, secret, result)
+    await _register(renewed)
+    return renewed
 
 
 def _renew(account: Account, secret: Secret, result: CheckResult) -> Account:
+    if not account.hook_token:
+        token = secrets.token_urlsafe(32)
+        account.hook_token = crypto.encrypt(token)
+        doors.open_door(account, token)
     account.credential = crypto.encrypt(secret)
     account.fingerprint = crypto.fingerprint(secret)
     account.organisation_ids = list(result.scope.organisation_ids)
@@ -94,17 +97,21 @@ def _renew(account: Account, secret: Secret, result: CheckResult) -> Account:
     account.state = AccountState.ACTIVE
     account.state_reason = ""
     account.save()
+    agenda.begin(AccountKey(account.organisation_id, account.pk), utc_now())
     return account
 
 
 def disconnect(account: Account) -> None:
-    """Forgets the account's key and reads it no more. What was read stays."""
+    """Forgets the account's key and reads it no more. What was read stays. Its webhook is removed at the platform
+    first, as far as that can be done: should it stay, its hooks find no door."""
+    asyncio.run(doors.remove_webhooks(AccountKey(account.organisation_id, account.pk)))
     with acting_as(Identity.system(account.organisation_id)):
         Account.objects.filter(organisation_id=account.organisation_id, pk=account.pk).update(
             credential=b"", fingerprint="", hook_token=b"",
             state=AccountState.DISCONNECTED, state_reason="Disconnected by a person.",
         )  # fmt: skip
         HookDoor.objects.filter(organisation_id=account.organisation_id, account=account).delete()
+        agenda.end(AccountKey(account.organisation_id, account.pk))
 
 
 def find(account_id: str) -> Account:
@@ -132,11 +139,3 @@ def accounts_of(organisation_id: UUID) -> list[Account]:
     """The organisation's accounts, the oldest first."""
     with acting_as(Identity.system(organisation_id)):
         return list(Account.objects.filter(organisation_id=organisation_id).order_by("connected_at", "id"))
-
-
-def webhook_url(account: Account) -> str | None:
-    """Where the platform (or a relay) reaches this account's webhook; None without a public address."""
-    public_url = environment.load().public_url
-    if public_url is None:
-        return None
-    return f"{public_url}/hooks/{account.platform}/{crypto.decrypt(account.hook_token).reveal()}"

@@ -1,31 +1,41 @@
-"""How fresh a figure is, in words: as of when it is true, when it was last proved, and why it is late. Pure."""
+"""How fresh a figure is, in words: as of when it is true, when it was last proved, when it is read next, and why it
+is late. Pure."""
 
 from datetime import datetime, timedelta
 
 from msgspec import Struct
 
-#: Figures of a show that may still sell or be refunded are late after this; older shows are read with sweeps.
+#: A read that was due may come so much later before the figures count as stale, and so many of its intervals later
+#: where these are long: a quiet show that is read every hour is not stale because a quarter of an hour passed.
 LATE = timedelta(minutes=15)
-LATE_AFTERWARDS = timedelta(hours=36)
-#: How long after a show refunds are still looked for in every read.
-REFUND_WINDOW = timedelta(days=60)
+LATE_TIMES = 2
+#: What is read by sweeps alone may be so old.
+LATE_SWEEP = timedelta(hours=36)
 
 
 class EventFreshness(Struct, frozen=True):
-    """What `sync.models.Freshness` says of one event, or of a whole account."""
+    """What `sync.models.Freshness` and `Agenda` say of one event, or of a whole account: as of when it is true, when
+    it was swept, since when and why it could not be read, when it is read next, every how many seconds and by which
+    rule, and, for an account, when it is swept next. No `next_at`: by sweeps alone, or with its account."""
 
     as_of: datetime | None = None
     swept_at: datetime | None = None
     failing_since: datetime | None = None
     reason: str = ""
+    next_at: datetime | None = None
+    every: int = 0
+    why: str = ""
+    sweep_at: datetime | None = None
 
 
 class ListingFreshness(Struct, frozen=True):
-    """As of when a listing's figures are true (None: never read), the last sweep, and why they are stale."""
+    """As of when a listing's figures are true (None: never read), the last sweep, why they are stale, and when they
+    are read next (None: not by themselves, as long as nobody acts)."""
 
     as_of: datetime | None
     last_sweep_at: datetime | None
     stale_reason: str | None
+    next_read_at: datetime | None = None
 
     @property
     def stale(self) -> bool:
@@ -37,33 +47,58 @@ def listing_freshness(
     account: EventFreshness | None,
     *,
     account_trouble: str,
-    ends_at: datetime,
+    closed: bool,
     now: datetime,
 ) -> ListingFreshness:
     """What is known of a listing from its event's own reads and from those of its whole account.
 
-    `account_trouble` is why the account is not read at all ("" when it is). A reason is given whenever the
-    figures may not be what the platform says now; an age alone is enough.
+    `account_trouble` is why the account is not read at all ("" when it is); `closed`: not even refunds are looked for
+    any more, but by sweeps. A reason is given whenever the figures may not be what the platform says now; that a read
+    is overdue is enough.
     """
     event = event or EventFreshness()
     account = account or EventFreshness()
-    swept_at = event.swept_at
-    if event.reason:
-        return ListingFreshness(event.as_of, swept_at, event.reason)
+    # What has no time of its own is read with its account, as long as it may change.
+    row = event if event.next_at or closed else account
+    next_at = None if account_trouble else row.next_at or account.sweep_at
     # A read of the whole account says nothing of an event that was never read itself.
     as_of = max(filter(None, (event.as_of, account.as_of)), default=None) if event.as_of else None
-    reason: str | None = account_trouble or account.reason
+    if event.reason:
+        reason: str | None = account_trouble or told(event, next_at, now)
+        return ListingFreshness(event.as_of, event.swept_at, reason, next_at)
+    reason = account_trouble or (told(account, account.next_at, now) if account.reason else None)
     if not reason and as_of is None:
         reason = "It was not read yet."
     if not reason and as_of is not None:
-        allowed = LATE if now < ends_at + REFUND_WINDOW else LATE_AFTERWARDS
-        if now - as_of > allowed:
-            reason = f"It was last read {_ago(now - as_of)} ago. Is the worker running?"
-    return ListingFreshness(as_of, swept_at, reason or None)
+        reason = overdue(row, as_of, now)
+    return ListingFreshness(as_of, event.swept_at, reason or None, next_at)
 
 
-def _ago(age: timedelta) -> str:
-    minutes = int(age.total_seconds() // 60)
+def overdue(row: EventFreshness, as_of: datetime, now: datetime) -> str | None:
+    """That what `row` plans should have been read long ago; None when it is in time."""
+    if row.next_at is None:
+        late = now - as_of > LATE_SWEEP
+    else:
+        late = now - row.next_at > max(LATE, LATE_TIMES * timedelta(seconds=row.every))
+    return f"It was last read {ago(now - as_of)} ago. Is the worker running?" if late else None
+
+
+def told(row: EventFreshness, next_at: datetime | None, now: datetime) -> str:
+    """Why `row` could not be read, since when, and when it is tried again."""
+    words = [row.reason]
+    if row.failing_since and now - row.failing_since >= timedelta(minutes=1):
+        words.append(f"It has failed for {ago(now - row.failing_since)}.")
+    if next_at is not None:
+        words.append(f"It is tried again {f'in {ago(next_at - now)}' if next_at > now else 'any moment'}.")
+    return " ".join(words)
+
+
+def ago(age: timedelta) -> str:
+    """A span of time in words."""
+    seconds = max(0, int(age.total_seconds()))
+    if seconds < 120:
+        return f"{seconds} seconds"
+    minutes = seconds // 60
     if minutes < 120:
         return f"{minutes} minutes"
     hours = minutes // 60

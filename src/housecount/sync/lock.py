@@ -54,28 +54,85 @@ class AccountLock:
             ) from None
 
 
+#: Connections that wait for the next lock; None where none are kept.
+_kept: list[psycopg.AsyncConnection[Any]] | None = None
+_MOST_KEPT = 16
+
+
+@asynccontextmanager
+async def kept_connections() -> AsyncIterator[None]:
+    """Within it, the connections that hold locks are handed on rather than closed: see `database.kept_threads`."""
+    global _kept  # noqa: PLW0603 - one worker per process
+    _kept = []
+    try:
+        yield
+    finally:
+        holders, _kept = _kept, None
+        for holder in holders:
+            await holder.close()
+
+
 @asynccontextmanager
 async def account_lock(account_id: UUID, wait: float) -> AsyncIterator[AccountLock]:
     """Holds the account's lock; waits up to `wait` seconds for another reader. Raises `AlreadyBeingRead`."""
-    parameters = connection.get_connection_params()
-    for name in ("cursor_factory", "context", "prepare_threshold"):
-        parameters.pop(name, None)
-    holder = await psycopg.AsyncConnection.connect(**parameters, prepare_threshold=None)
+    holder = await _opened()
+    ended_well = False
     try:
-        # The first statement opens the transaction. A machine that vanished is noticed by keep-alives.
-        await holder.execute(
-            "SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL tcp_keepalives_idle = 20"
-        )
         deadline = time.monotonic() + wait
         while not await _try_lock(holder, account_id):
             if time.monotonic() >= deadline:
+                ended_well = True
                 raise AlreadyBeingRead(
                     "The account is being read by another process. Try again when it is done."
                 )
             await asyncio.sleep(0.25)
         yield AccountLock(holder)
+        ended_well = True
     finally:
+        await _done(holder, ended_well=ended_well)
+
+
+async def _opened() -> psycopg.AsyncConnection[Any]:
+    """A connection in a transaction that may stay open for as long as a read takes."""
+    while _kept:
+        holder = _kept.pop()
+        try:
+            await holder.execute(_BEGIN)
+        except psycopg.Error:
+            await holder.close()
+        else:
+            return holder
+    parameters = connection.get_connection_params()
+    for name in ("cursor_factory", "context", "prepare_threshold"):
+        parameters.pop(name, None)
+    holder = await psycopg.AsyncConnection.connect(**parameters, prepare_threshold=None)
+    try:
+        await holder.execute(_BEGIN)
+    except BaseException:
         await holder.close()
+        raise
+    return holder
+
+
+async def _done(holder: psycopg.AsyncConnection[Any], *, ended_well: bool) -> None:
+    """Lets go of the lock: with the transaction, so that it is free at once, or else with the connection."""
+    if ended_well:
+        try:
+            await holder.rollback()
+        except psycopg.Error:
+            pass
+        else:
+            if _kept is not None and len(_kept) < _MOST_KEPT:
+                _kept.append(holder)
+                return
+    await holder.close()
+
+
+# The first statement opens the transaction. A machine that vanished is noticed by keep-alives, after 40 seconds.
+_BEGIN = (
+    "SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL tcp_keepalives_idle = 20;"
+    " SET LOCAL tcp_keepalives_interval = 5; SET LOCAL tcp_keepalives_count = 4"
+)
 
 
 async def _try_lock(holder: psycopg.AsyncConnection[Any], account_id: UUID) -> bool:

@@ -62,6 +62,14 @@ class Freshness(models.Model):
 
     class Meta:
         db_table = "sync_freshness"
+        indexes = [
+            models.Index(
+                fields=["organisation", "account"],
+                name="freshness_failing",
+                condition=~models.Q(reason_code=""),
+            ),
+            models.Index(fields=["account"], name="freshness_of_accounts", condition=models.Q(event_id="")),
+        ]
 
 
 class CircuitBreaker(models.Model):
@@ -114,7 +122,10 @@ class Agenda(models.Model):
 
     class Meta:
         db_table = "sync_agenda"
-        indexes = [models.Index(fields=["next_at"], name="agenda_by_time")]
+        indexes = [
+            models.Index(fields=["next_at"], name="agenda_by_time"),
+            models.Index(fields=["sweep_at"], name="agenda_by_sweep", condition=models.Q(event_id="")),
+        ]
 
 
 class Gap(models.Model):
@@ -140,13 +151,17 @@ class Gap(models.Model):
 
 
 class Tally(models.Model):
-    """How often something happened to an account since it was connected: what monitoring counts by."""
+    """How often something happened to an account since it was connected: what monitoring counts by.
+
+    `platform` is filled in by the database: the account may be disconnected later, its counts stay.
+    """
 
     pk = models.CompositePrimaryKey("organisation_id", "account_id", "name")
     organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT)
     account = models.ForeignKey(Account, on_delete=models.PROTECT)
     name = models.CharField(max_length=60)
     value = models.BigIntegerField()
+    platform = models.CharField(max_length=40, blank=True, default="")
 
     class Meta:
         db_table = "sync_tally"
@@ -156,7 +171,8 @@ class Alert(models.Model):
     """Something a person should know, from when it began until it was over.
 
     There is one open alert per cause and subject (an account, a show, or "" for the organisation). `mailed_at`
-    and `posted_at` say when it was sent; `attempts`, `next_try_at` and `trouble` are of sending it.
+    and `posted_at` say when its beginning was sent, `closing_mailed_at` and `closing_posted_at` when its end was.
+    `attempts`, `next_try_at` and `trouble` are of posting it, `mail_attempts` and `mail_next_try_at` of mailing it.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -172,10 +188,17 @@ class Alert(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0)
     next_try_at = models.DateTimeField(null=True)
     trouble = models.TextField(blank=True)
+    closing_mailed_at = models.DateTimeField(null=True)
+    closing_posted_at = models.DateTimeField(null=True)
+    mail_attempts = models.PositiveSmallIntegerField(default=0)
+    mail_next_try_at = models.DateTimeField(null=True)
 
     class Meta:
         db_table = "sync_alert"
-        indexes = [models.Index(fields=["organisation", "-opened_at"], name="alert_by_time")]
+        indexes = [
+            models.Index(fields=["organisation", "-opened_at"], name="alert_by_time"),
+            models.Index(fields=["closed_at"], name="alert_by_end"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["organisation", "cause", "subject"],
@@ -189,13 +212,17 @@ class CredentialBudget(models.Model):
     """The calls one credential has made in its current window, whoever uses it: shared by all processes.
 
     It belongs to no organisation (two may hold the same key) and says nothing about one. `credential` is a hash.
+    `platform` is its platform's name for people. `users` holds, by a hash of who uses it, the calls made in the
+    window, when the last one was asked for (seconds since 1970) and whether it was refused: `sync.limits` shares by it.
     """
 
     credential = models.CharField(max_length=64, primary_key=True)
+    platform = models.CharField(max_length=40, blank=True, db_default="")
     used = models.PositiveIntegerField()
     allowed = models.PositiveIntegerField()
     ends_at = models.DateTimeField()
     held_until = models.DateTimeField(null=True)
+    users = models.JSONField(default=dict)
 
     class Meta:
         db_table = "sync_credential_budget"

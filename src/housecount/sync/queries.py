@@ -2,19 +2,21 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db.models import Q, QuerySet
-from msgspec import Struct
+from django.db.models import Count, Q, QuerySet
+from msgspec import Struct, structs
 
 from housecount.box_office.models import Account, AccountState, Listing, ListingTotal, Show
 from housecount.core.counting import NOTHING, Figures, total
-from housecount.sync.freshness import EventFreshness, ListingFreshness, listing_freshness
-from housecount.sync.models import Freshness
-from housecount.sync.store import WHOLE_ACCOUNT
+from housecount.installation import environment
+from housecount.sync.agenda import WHOLE_ACCOUNT
+from housecount.sync.freshness import EventFreshness, ListingFreshness, listing_freshness, overdue, told
+from housecount.sync.models import Agenda, Freshness, Gap
+from housecount.sync.progress import utc_now
 
 
 class ListingCount(Struct, frozen=True, kw_only=True):
@@ -82,6 +84,7 @@ def _count_listing(
     now: datetime,
 ) -> ListingCount:
     trouble = account.state_reason if account and account.state != AccountState.ACTIVE else ""
+    whole = fresh.get((listing.account_id, WHOLE_ACCOUNT))
     return ListingCount(
         listing=listing,
         platform=account.platform if account else "",
@@ -89,9 +92,9 @@ def _count_listing(
         figures=figures.get(listing.id, NOTHING),
         freshness=listing_freshness(
             fresh.get((listing.account_id, listing.event_id)),
-            fresh.get((listing.account_id, WHOLE_ACCOUNT)),
+            whole,
             account_trouble=trouble,
-            ends_at=listing.ends_at,
+            closed=now >= listing.ends_at + timedelta(days=environment.load().refund_days),
             now=now,
         ),
     )
@@ -118,13 +121,22 @@ def _freshness(
 ) -> dict[tuple[UUID, str], EventFreshness]:
     """By account and event ("" for the whole account); of `listings` only, where given."""
     found = Freshness.objects.filter(organisation_id=organisation_id)
+    planned = Agenda.objects.filter(organisation_id=organisation_id)
     if listings is not None:
-        found = found.filter(Q(event_id=WHOLE_ACCOUNT) | Q(event_id__in=listings.values("event_id")))
+        wanted = Q(event_id=WHOLE_ACCOUNT) | Q(event_id__in=listings.values("event_id"))
+        found, planned = found.filter(wanted), planned.filter(wanted)
     rows = found.values_list("account_id", "event_id", "as_of", "swept_at", "failing_since", "reason")
-    return {
+    fresh = {
         (account_id, event_id): EventFreshness(as_of, swept_at, failing_since, reason)
         for account_id, event_id, as_of, swept_at, failing_since, reason in rows
     }
+    times = planned.values_list("account_id", "event_id", "next_at", "every", "why", "sweep_at")
+    for account_id, event_id, next_at, every, why, sweep_at in times:
+        known = fresh.get((account_id, event_id), EventFreshness())
+        fresh[account_id, event_id] = structs.replace(
+            known, next_at=next_at, every=every, why=why, sweep_at=sweep_at
+        )
+    return fresh
 
 
 def _totals(organisation_id: UUID, show_ids: Sequence[UUID] | None) -> dict[UUID, Figures]:
@@ -168,6 +180,7 @@ def _listing_document(count: ListingCount) -> dict[str, Any]:
         **figures_document(count.figures),
         "as_of": _moment(freshness.as_of),
         "last_sweep_at": _moment(freshness.last_sweep_at),
+        "next_read_at": _moment(freshness.next_read_at),
         "stale": freshness.stale,
         "stale_reason": freshness.stale_reason,
         "gone_at": _moment(listing.gone_at),
@@ -183,15 +196,16 @@ def _moment(moment: datetime | None) -> str | None:
     return moment.isoformat() if moment else None
 
 
-def account_documents(organisation_id: UUID) -> list[dict[str, Any]]:
+def account_documents(organisation_id: UUID, now: datetime | None = None) -> list[dict[str, Any]]:
     """The organisation's accounts with their freshness, as the commands and the API give them."""
     fresh = _freshness(organisation_id)
+    moment = now or utc_now()
     documents = []
     for account in Account.objects.filter(organisation_id=organisation_id).order_by("connected_at", "id"):
         whole = fresh.get((account.id, WHOLE_ACCOUNT), EventFreshness())
-        events = [each for (owner, _), each in fresh.items() if owner == account.id]
-        trouble = account.state_reason if account.state != AccountState.ACTIVE else whole.reason
-        failing = sum(1 for each in events if each.reason)
+        events = [each for (owner, event_id), each in fresh.items() if owner == account.id]
+        active = account.state == AccountState.ACTIVE
+        next_at = min((each.next_at for each in events if each.next_at), default=None) if active else None
         documents.append(
             {
                 "account": str(account.id),
@@ -202,10 +216,42 @@ def account_documents(organisation_id: UUID) -> list[dict[str, Any]]:
                 "connected_at": _moment(account.connected_at),
                 "as_of": _moment(max((each.as_of for each in events if each.as_of), default=None)),
                 "last_sweep_at": _moment(whole.swept_at),
-                "stale": bool(trouble or failing or whole.as_of is None),
-                "stale_reason": trouble
-                or (f"{failing} of its events could not be read." if failing else None)
-                or ("It was not read yet." if whole.as_of is None else None),
+                "next_read_at": _moment(next_at),
+                "next_read_why": whole.why if active else "",
+                "next_sweep_at": _moment(whole.sweep_at) if active else None,
+                "failing_since": _moment(whole.failing_since),
+                "stale": (reason := _account_reason(account, whole, events, moment)) is not None,
+                "stale_reason": reason,
             }
         )
     return documents
+
+
+def _account_reason(
+    account: Account, whole: EventFreshness, events: Sequence[EventFreshness], now: datetime
+) -> str | None:
+    """Why an account's figures may not be what the platform says now; None when they are."""
+    if account.state != AccountState.ACTIVE:
+        return account.state_reason
+    if whole.reason:
+        return told(whole, whole.next_at, now)
+    if failing := sum(1 for each in events if each.reason):
+        return f"{failing} of its events could not be read."
+    if whole.as_of is None:
+        return "It was not read yet."
+    late = [overdue(each, each.as_of, now) for each in events if each.as_of and each.next_at]
+    return next(filter(None, late), None)
+
+
+def gaps(organisation_id: UUID, limit: int = 20, account_id: UUID | None = None) -> list[Gap]:
+    """Changes that reads had missed and sweeps found, the latest first."""
+    found = Gap.objects.filter(organisation_id=organisation_id).order_by("-found_at", "id")
+    if account_id is not None:
+        found = found.filter(account_id=account_id)
+    return list(found[:limit])
+
+
+def count_gaps(organisation_id: UUID) -> dict[UUID, int]:
+    """How many gaps were ever found and closed, by account; accounts without any are left out."""
+    found = Gap.objects.filter(organisation_id=organisation_id).values("account_id")
+    return dict(found.annotate(number=Count("*")).values_list("account_id", "number"))

@@ -8,32 +8,35 @@ not show is asked for once more by its id, and only what the platform then denie
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 
 from django.db import OperationalError
 
-from housecount.box_office import ledger
-from housecount.box_office.ledger import AccountKey, Stored
+from housecount.box_office.ledger import AccountKey
 from housecount.box_office.models import Account, AccountState
 from housecount.core.errors import HousecountError, NextStep
 from housecount.platforms.base.errors import (
     CircuitOpen,
     ConfigError,
-    ContractChanged,
     Gone,
     PlatformError,
     RateLimited,
     RecordRejected,
 )
-from housecount.platforms.base.records import Page, Rejected
-from housecount.platforms.base.source import KnownEvent, Scope, Slice, TicketSource, TypesOf
+from housecount.platforms.base.records import Page
+from housecount.platforms.base.source import KnownEvent, Scope, Slice, TicketSource
 from housecount.platforms.http.client import Client
-from housecount.sync import store
+from housecount.sync import gaps, planning, store
+from housecount.sync.agenda import WHOLE_ACCOUNT, Due
 from housecount.sync.database import DatabaseThread
 from housecount.sync.lock import AccountLock, LockLost
 from housecount.sync.models import ReadRun
+from housecount.sync.pages import Pages
+from housecount.sync.planning import Pace
+from housecount.sync.progress import Now, Progress, Silent, Stop, Stopped, utc_now
+
+__all__ = ["Now", "Progress", "Reader", "Silent", "utc_now"]
 
 logger = logging.getLogger(__name__)
 
@@ -41,20 +44,10 @@ logger = logging.getLogger(__name__)
 CONCURRENCY = 4
 #: How far behind our clock the bookmark of something that never sold is set.
 QUIET_MARGIN = timedelta(days=1)
-#: More orders of one event than this missing from a full walk are not taken for deleted: something else is wrong.
-MOST_ABSENT = 200
 #: After one of these there is no sense in going on with other slices of the account.
-_ENDS_THE_READ = (ConfigError, RateLimited, CircuitOpen, LockLost)
-
-T = TypeVar("T")
-
-
-Now = Callable[[], datetime]
-
-
-def utc_now() -> datetime:
-    """The time, in UTC."""
-    return datetime.now(UTC)
+_ENDS_THE_READ = (ConfigError, RateLimited, CircuitOpen, LockLost, Stopped)
+#: After these nothing is wrong with the figures, and the account is as due as it was.
+_TO_BE_REPEATED = (LockLost, Stopped)
 
 
 class ReadBroke(HousecountError):
@@ -71,26 +64,6 @@ class DatabaseBrokeOff(HousecountError):
     next_step = NextStep.RETRY
 
 
-class Progress(Protocol):
-    """Whoever watches a read."""
-
-    def planned(self, account: str, slices: int) -> None: ...
-
-    def stored(self, account: str, records: int) -> None: ...
-
-    def finished_slice(self, account: str) -> None: ...
-
-
-class Silent:
-    """Nobody watches."""
-
-    def planned(self, account: str, slices: int) -> None: ...
-
-    def stored(self, account: str, records: int) -> None: ...
-
-    def finished_slice(self, account: str) -> None: ...
-
-
 class Reader:
     """One read of one account. Make it, `run` it once, and keep what it returns."""
 
@@ -101,8 +74,10 @@ class Reader:
         client: Client,
         database: DatabaseThread,
         lock: AccountLock,
+        pace: Pace,
         progress: Progress,
         now: Now,
+        stop: Stop,
     ) -> None:
         self.key = AccountKey(account.organisation_id, account.id)
         self.name = account.name
@@ -113,28 +88,26 @@ class Reader:
         self.source = source
         self.client = client
         self.database = database
-        self.lock = lock
+        self.pace = pace
         self.progress = progress
         self.now = now
-        self.stored = Stored()
+        self.stop = stop
+        self.pages = Pages(self.key, account.name, source, client, database, lock, progress, now, stop)
         self.errors: list[HousecountError] = []
-        self.newest: dict[str, datetime] = {}
 
-    async def run(self, *, full: bool) -> ReadRun:
-        """Reads the account and returns the run, recorded. Errors of the platform are in it, not raised."""
+    async def run(self, *, full: bool, due: Due | None = None) -> ReadRun:
+        """Reads the account, or what of it is `due`, and returns the run, recorded; the agenda says then what comes
+        next. Errors of the platform are in the run, not raised."""
         started_at, clock = self.now(), time.monotonic()
         try:
-            await self._read(started_at, full=full)
+            await self._read(started_at, full=full, due=due)
         except Exception as caught:  # noqa: BLE001 - whatever happens, the figures keep their age and the run is told
-            error = _readable(caught)
-            self.errors.insert(0, error)
-            await self._keep(store.mark_failing, self.key, [store.WHOLE_ACCOUNT], error, self.now())
-            if isinstance(error, ConfigError):
-                await self._keep(store.stop_account, self.key, error.message)
+            await self._give_up(_readable(caught), full=full)
         else:
             if self.stopped:
                 await self.database.run(store.resume_account, self.key)
         error_code, error_text = (self.errors[0].code, self.errors[0].message) if self.errors else ("", "")
+        stored = self.pages.stored
         run = ReadRun(
             organisation_id=self.key.organisation_id,
             account_id=self.key.account_id,
@@ -143,9 +116,9 @@ class Reader:
             finished_at=self.now(),
             complete=not self.errors,
             requests=self.client.requests,
-            orders_read=self.stored.orders_read,
-            orders_changed=self.stored.orders_changed,
-            tickets_changed=self.stored.tickets_changed,
+            orders_read=stored.orders_read,
+            orders_changed=stored.orders_changed,
+            tickets_changed=stored.tickets_changed,
             error_code=error_code,
             error=error_text,
         )
@@ -157,45 +130,106 @@ class Reader:
         )  # fmt: skip
         return run
 
-    async def _read(self, started_at: datetime, *, full: bool) -> None:
-        await self._read_catalogue()
+    async def _give_up(self, error: HousecountError, *, full: bool) -> None:
+        self.errors.insert(0, error)
+        if not isinstance(error, Stopped):
+            await self._keep(store.mark_failing, self.key, [WHOLE_ACCOUNT], error, self.now())
+        if isinstance(error, ConfigError):
+            await self._keep(store.stop_account, self.key, error.message)
+        elif not isinstance(error, _TO_BE_REPEATED):
+            now = self.now()
+            await self._keep(planning.plan_after_failure, self.key, self.pace, error, now, full=full)
+
+    async def _read(self, started_at: datetime, *, full: bool, due: Due | None) -> None:
+        whole = full or due is None or due.account
+        if whole:
+            await self._read_catalogue()
+        await self.pages.write(store.drop_bookmarks_after, self.key, started_at)
         events = await self.database.run(store.known_events, self.key)
         marks = await self.database.run(store.bookmarks, self.key)
-        slices = self.source.slices(self.scope, events, marks.get, started_at, full=full)
+        usual = self.source.slices(self.scope, events, marks.get, started_at, full=False)
+        slices = usual
+        walked: dict[str, datetime] = {}
+        if full:
+            slices = self.source.slices(self.scope, events, marks.get, started_at, full=True)
+            if due is not None:
+                walked = await self.database.run(store.swept_already, self.key, started_at)
+                slices = [
+                    part for part in slices if not walked.keys() >= set(part.event_ids or (WHOLE_ACCOUNT,))
+                ]
+            if await self.database.run(store.ever_swept, self.key):
+                self.pages.claimed = gaps.claims(events, usual, marks, self.source.caps.lookback)
+        else:
+            slices = [part for part in usual if self._wanted(part, events, started_at, due)]
         self.progress.planned(self.name, len(slices))
         failed = await self._walk_all(slices)
         if full:
             unread = {each for part in slices if part.key in failed for each in part.event_ids or ()}
-            await self._bookmark_after_sweep(events, marks, started_at, unread)
-            await self._write(store.mark_fresh, self.key, [store.WHOLE_ACCOUNT], started_at, swept=True)
-            return
-        whole = [part.key for part in slices if part.event_ids is None]
-        # Only all of them together cover the account: one that failed has said so.
-        if failed.isdisjoint(whole):
-            await self._write(store.account_answers, self.key)
-            if whole:
-                await self._write(store.mark_fresh, self.key, [store.WHOLE_ACCOUNT], started_at, swept=False)
+            # Of what an earlier attempt walked, no more is known than what was true then.
+            as_of = min([started_at, *walked.values()])
+            await self._bookmark_after_sweep(events, marks, as_of, unread)
+            await self.pages.write(store.mark_fresh, self.key, [WHOLE_ACCOUNT], as_of, swept=True)
+        elif whole:
+            changes = [part.key for part in slices if part.event_ids is None]
+            # Only all of them together cover the account: one that failed has said so.
+            if failed.isdisjoint(changes):
+                await self.pages.write(store.account_answers, self.key)
+                if changes:
+                    await self.pages.write(
+                        store.mark_fresh, self.key, [WHOLE_ACCOUNT], started_at, swept=False
+                    )
+        told = {each for part in slices for each in part.event_ids or (WHOLE_ACCOUNT,)}
+        unread = {
+            each for part in slices if part.key in failed for each in part.event_ids or (WHOLE_ACCOUNT,)
+        }
+        await self.pages.write(
+            planning.plan,
+            self.key,
+            self.pace,
+            covers=any(part.event_ids is None for part in usual),
+            read=None if due is None or full else told | due.events | ({WHOLE_ACCOUNT} if whole else set()),
+            failed=unread,
+            started_at=started_at,
+            now=self.now(),
+            swept=full,
+        )
+
+    def _wanted(
+        self, part: Slice, events: Sequence[KnownEvent], started_at: datetime, due: Due | None
+    ) -> bool:
+        """Whether a slice belongs to this read: it is due, new, or everything is wanted that may still change."""
+        if part.event_ids is None:
+            return due is None or due.account
+        if due is not None and not due.rows.isdisjoint(part.event_ids):
+            return not due.events.isdisjoint(part.event_ids)
+        if part.full:
+            return due is None or due.account
+        over = started_at - self.pace.refunds
+        return due is None and any(
+            event.ends_at >= over for event in events if event.event_id in part.event_ids
+        )
 
     async def _read_catalogue(self) -> None:
         seen: set[str] = set()
         known = await self.database.run(store.known_events, self.key)
-        types_of = await self._types_of([event.event_id for event in known])
-        async for page in self.source.catalogue(self.client, self.scope, types_of):
+        types_of = await self.pages.types_of([event.event_id for event in known])
+        async for page in self.stop.each(self.source.catalogue(self.client, self.scope, types_of)):
             seen.update(event.external_id for event in page.events)
             seen.update(rejected.external_id for rejected in page.rejected)
-            await self._write(store.store_catalogue, self.key, page, self.now())
+            await self.pages.write(store.store_catalogue, self.key, page, self.now())
         for event in await self.database.run(store.known_events, self.key):
             if event.event_id in seen:
                 continue
+            asked = self.source.event(self.client, event.event_id, event.region)
             try:
-                again = await self.source.event(self.client, event.event_id, event.region)
+                again = await self.stop.unless_asked(asked)
             except Gone:
-                gone = await self._write(store.mark_event_gone, self.key, event.event_id, self.now())
-                self.stored = self.stored.plus(gone)
+                gone = await self.pages.write(store.mark_event_gone, self.key, event.event_id, self.now())
+                self.pages.stored = self.pages.stored.plus(gone)
             except RecordRejected as error:
                 self.errors.append(error)
             else:
-                await self._write(store.store_catalogue, self.key, Page(events=(again,)), self.now())
+                await self.pages.write(store.store_catalogue, self.key, Page(events=(again,)), self.now())
 
     async def _walk_all(self, slices: Sequence[Slice]) -> set[str]:
         """Walks every slice, some at a time. Returns the keys of those that failed."""
@@ -212,8 +246,8 @@ class Reader:
                 except PlatformError as error:
                     failed.add(part.key)
                     self.errors.append(error)
-                    events = part.event_ids or (store.WHOLE_ACCOUNT,)
-                    await self._write(store.mark_failing, self.key, events, error, self.now())
+                    events = part.event_ids or (WHOLE_ACCOUNT,)
+                    await self.pages.write(store.mark_failing, self.key, events, error, self.now())
                 self.progress.finished_slice(self.name)
 
         workers = [asyncio.create_task(work()) for _ in range(min(CONCURRENCY, len(slices)))]
@@ -227,118 +261,13 @@ class Reader:
 
     async def _walk(self, part: Slice) -> None:
         started_at = self.now()
-        types_of = await self._types_of(part.event_ids)
-        orders: set[str] = set()
-        tickets: set[str] = set()
-        newest: datetime | None = None
-        async for page in self.source.walk(self.client, part, types_of):
-            await self._store_page(page, part.region)
-            orders.update(order.external_id for order in page.orders)
-            tickets.update(ticket.external_id for ticket in page.tickets)
-            for rejected in page.rejected:
-                (tickets if rejected.kind == "ticket" else orders).add(rejected.external_id)
-            changes = [(order.event_id, order.changed_at) for order in page.orders]
-            changes += [(ticket.event_id, ticket.changed_at) for ticket in page.tickets]
-            for event_id, changed_at in changes:
-                newest = max(newest or changed_at, changed_at)
-                self.newest[event_id] = max(self.newest.get(event_id, changed_at), changed_at)
-        if part.full:
-            for event_id in part.event_ids or ():
-                await self._settle_absent(event_id, part.region, orders, tickets, types_of)
+        newest = await self.pages.walk(part)
         # Nothing seen yet says nothing of the platform's clock: it may be far from ours.
         covered = min(started_at, newest) if newest else started_at - QUIET_MARGIN
         if newest or part.since is None:
-            await self._write(store.move_bookmarks, self.key, {part.key: covered})
+            await self.pages.write(store.move_bookmarks, self.key, {part.key: covered})
         if part.event_ids is not None:
-            await self._write(store.mark_fresh, self.key, part.event_ids, started_at, swept=part.full)
-
-    async def _store_page(self, page: Page, region: str) -> None:
-        read_at = self.now()
-        if page.events:
-            await self._write(store.store_catalogue, self.key, page, read_at)
-        result = await self._write(store.store_page, self.key, page, read_at)
-        if result.unknown_events:
-            page = await self._read_unknown(page, result.unknown_events, region)
-            result = await self._write(store.store_page, self.key, page, read_at)
-            if result.unknown_events:
-                raise ContractChanged(
-                    f"{self.source.label} shows orders of an event that has no date. "
-                    "They were not taken over; the figures stay as they were."
-                )
-        self.stored = self.stored.plus(result.stored)
-        self.progress.stored(self.name, len(page.orders) + len(page.tickets))
-
-    async def _read_unknown(self, page: Page, event_ids: frozenset[str], region: str) -> Page:
-        """Reads events that records name and the catalogue did not show; records of an event that is not there are
-        set aside."""
-        missing = set()
-        for event_id in sorted(event_ids):
-            try:
-                event = await self.source.event(self.client, event_id, region)
-            except (Gone, RecordRejected):
-                missing.add(event_id)
-            else:
-                await self._write(store.store_catalogue, self.key, Page(events=(event,)), self.now())
-        rejected = tuple(
-            Rejected(
-                kind="order",
-                external_id=order.external_id,
-                event_id=order.event_id,
-                reason="The platform names an event for it that it does not have.",
-            )
-            for order in page.orders
-            if order.event_id in missing
-        )
-        return Page(
-            orders=tuple(order for order in page.orders if order.event_id not in missing),
-            tickets=tuple(ticket for ticket in page.tickets if ticket.event_id not in missing),
-            rejected=(*page.rejected, *rejected),
-        )
-
-    async def _settle_absent(
-        self, event_id: str, region: str, orders: set[str], tickets: set[str], types_of: TypesOf
-    ) -> None:
-        """Asks once more for what the ledger has of an event and a complete walk did not show."""
-        absent = await self.database.run(store.missing_orders, self.key, event_id, orders)
-        if len(absent) > MOST_ABSENT:
-            raise ContractChanged(
-                f"{self.source.label} suddenly shows {len(absent)} orders fewer for one event. "
-                "None was taken away; the figures stay as they were until a person has looked."
-            )
-        for order_id in sorted(absent):
-            asked = self.source.order(self.client, event_id, order_id, region, types_of)
-            if not await self._is_there(asked, "order", order_id, event_id, region):
-                gone = await self._write(ledger.mark_gone, self.key, [order_id], {}, self.now())
-                self.stored = self.stored.plus(gone)
-        if not self.source.caps.tickets_apart:
-            return
-        known = await self.database.run(store.missing_tickets, self.key, event_id, tickets)
-        missing = {key: order for key, order in known.items() if order not in absent}
-        if len(missing) > MOST_ABSENT:
-            raise ContractChanged(
-                f"{self.source.label} suddenly shows {len(missing)} tickets fewer for one event. "
-                "None was taken away; the figures stay as they were until a person has looked."
-            )
-        for ticket_id, order_id in sorted(missing.items()):
-            asked = self.source.ticket(self.client, event_id, ticket_id, region, types_of)
-            if not await self._is_there(asked, "ticket", ticket_id, event_id, region):
-                gone = await self._write(ledger.mark_gone, self.key, [], {ticket_id: order_id}, self.now())
-                self.stored = self.stored.plus(gone)
-
-    async def _is_there(
-        self, asked: Awaitable[Page], kind: str, external_id: str, event_id: str, region: str
-    ) -> bool:
-        """Takes over what the platform says of one object when asked for it; False when it denies it. What cannot be
-        read is not denied: it is set aside and stays in the count."""
-        try:
-            page = await asked
-        except Gone:
-            return False
-        except RecordRejected as error:
-            unreadable = Rejected(kind=kind, external_id=external_id, event_id=event_id, reason=error.message)
-            page = Page(rejected=(unreadable,))
-        await self._store_page(page, region)
-        return True
+            await self.pages.write(store.mark_fresh, self.key, part.event_ids, started_at, swept=part.full)
 
     async def _bookmark_after_sweep(
         self,
@@ -347,31 +276,22 @@ class Reader:
         started_at: datetime,
         unread: set[str],
     ) -> None:
-        """A sweep covers what incremental reads would have read: their bookmarks move to its start. Where an event
-        that was read before is `unread`, they stay, so that the next read goes over it again."""
+        """A sweep covers what incremental reads would have read: their bookmarks move to its start, which is that of
+        its first attempt when it was broken off. Where an event that was read before is `unread`, they stay, so
+        that the next read goes over it again."""
         moved = {}
         failed_events = {event.event_id for event in events if not event.new} & unread
         for part in self.source.slices(self.scope, events, marks.get, started_at, full=False):
             covered = part.event_ids if part.event_ids is not None else [event.event_id for event in events]
-            newest = [self.newest[event_id] for event_id in covered if event_id in self.newest]
+            newest = [self.pages.newest[event_id] for event_id in covered if event_id in self.pages.newest]
             if not failed_events.intersection(covered):
                 moved[part.key] = min(started_at, max(newest)) if newest else started_at - QUIET_MARGIN
-        await self._write(store.move_bookmarks, self.key, moved)
+        await self.pages.write(store.move_bookmarks, self.key, moved)
 
-    async def _types_of(self, event_ids: Sequence[str] | None) -> TypesOf:
-        if event_ids is None:
-            event_ids = [event.event_id for event in await self.database.run(store.known_events, self.key)]
-        return await self.database.run(store.types_reader, self.key, event_ids)
-
-    async def _write(self, work: Callable[..., T], *args: object, **kwargs: object) -> T:
-        """Runs `work` while the lock is ours; after it is lost nothing more is written."""
-        await self.lock.check()
-        return await self.database.run(work, *args, **kwargs)
-
-    async def _keep(self, work: Callable[..., object], *args: object) -> None:
+    async def _keep(self, work: Callable[..., object], *args: object, **kwargs: object) -> None:
         """Runs `work` even when the read failed, unless the database itself is gone."""
         try:
-            await self.database.run(work, *args)
+            await self.database.run(work, *args, **kwargs)
         except Exception:  # noqa: BLE001 - the read's own error is the one to tell
             logger.warning("could not note how a read of account %s ended", self.key.account_id)
 

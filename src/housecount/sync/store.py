@@ -1,7 +1,7 @@
 """What the reader does in the database, each function one transaction: pages, bookmarks, freshness, runs."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
@@ -15,12 +15,21 @@ from housecount.platforms.base.errors import ContractChanged
 from housecount.platforms.base.records import Order as OrderRecord
 from housecount.platforms.base.records import Page, Rejected
 from housecount.platforms.base.source import KnownEvent, TypesOf
+from housecount.sync import agenda, gaps
+from housecount.sync.agenda import WHOLE_ACCOUNT
+from housecount.sync.gaps import Claims
 from housecount.sync.models import Bookmark, Freshness, ReadRun
 from housecount.tenancy.crypto import keyed_hash
 
 #: A page of at least this many records of which more than half cannot be read is no bad luck.
 _PATTERN = 10
 _IDS_AT_ONCE = 2_000
+#: A sweep that ended with one of these was broken off, and nothing it had walked was wrong.
+BROKEN_OFF = ("rate_limited", "circuit_open", "stopped", "lock_lost", "database_unavailable")
+#: How long what an unfinished sweep has walked is as good as walked again.
+UNFINISHED = timedelta(hours=12)
+#: Of reads that are no sweeps.
+NO_CLAIMS = Claims()
 
 
 class PageStored(NamedTuple):
@@ -38,9 +47,10 @@ def store_catalogue(account: AccountKey, page: Page, seen_at: datetime) -> None:
     _take_back(account, "event", [event.external_id for event in page.events])
 
 
-def store_page(account: AccountKey, page: Page, read_at: datetime) -> PageStored:
+def store_page(account: AccountKey, page: Page, read_at: datetime, claimed: Claims = NO_CLAIMS) -> PageStored:
     """Takes over a page of orders and tickets. When it names events that are not known, nothing is stored and they
-    are handed back: read them first. Raises `ContractChanged` when most of the page cannot be read."""
+    are handed back: read them first. What breaks what reads had `claimed` is written down as a gap. Raises
+    `ContractChanged` when most of the page cannot be read."""
     _refuse_pattern(page)
     events = {order.event_id for order in page.orders} | {ticket.event_id for ticket in page.tickets}
     listings = catalogue.listing_index(account, events)
@@ -76,7 +86,21 @@ def store_page(account: AccountKey, page: Page, read_at: datetime) -> PageStored
     _take_back(account, "ticket", [ticket.external_id for ticket in page.tickets])
     if stored.orders_changed:
         _note_what_was_odd(account, orders, read_at)
+    gaps.record(account, claimed, stored.changes, read_at)
     return PageStored(stored, frozenset())
+
+
+def mark_gone(
+    account: AccountKey,
+    order_ids: Iterable[str],
+    ticket_ids: Mapping[str, str],
+    seen_at: datetime,
+    claimed: Claims = NO_CLAIMS,
+) -> Stored:
+    """Marks what the platform was proved not to have any more (see `ledger.mark_gone`); gaps as in `store_page`."""
+    stored = ledger.mark_gone(account, order_ids, ticket_ids, seen_at)
+    gaps.record(account, claimed, stored.changes, seen_at)
+    return stored
 
 
 def _refuse_pattern(page: Page) -> None:
@@ -205,6 +229,27 @@ def ever_swept(account: AccountKey) -> bool:
     return Freshness.objects.filter(_of(account), event_id=WHOLE_ACCOUNT).exclude(swept_at=None).exists()
 
 
+def swept_already(account: AccountKey, now: datetime) -> dict[str, datetime]:
+    """The events that an unfinished sweep has walked, with when: what comes after need not walk them again.
+
+    A sweep that broke off is gone on with for `UNFINISHED`; only the account's own reads are asked, so that a
+    platform that allows few calls does not keep us at the first events for ever.
+    """
+    runs = ReadRun.objects.filter(_of(account), full=True, started_at__gt=now - UNFINISHED)
+    done = runs.filter(Q(complete=True) | ~Q(error_code__in=BROKEN_OFF)).order_by("-started_at").first()
+    if done is not None:
+        runs = runs.filter(started_at__gt=done.started_at)
+    first = runs.order_by("started_at").first()
+    if first is None:
+        return {}
+    walked = Freshness.objects.filter(_of(account), swept_at__gte=first.started_at, failing_since=None)
+    return {
+        event_id: swept_at
+        for event_id, swept_at in walked.exclude(event_id=WHOLE_ACCOUNT).values_list("event_id", "swept_at")
+        if swept_at is not None
+    }
+
+
 def bookmarks(account: AccountKey) -> dict[str, datetime]:
     """How far each slice is known to be read."""
     return dict(Bookmark.objects.filter(_of(account)).values_list("key", "covered_until"))
@@ -214,6 +259,12 @@ def move_bookmarks(account: AccountKey, moved: Mapping[str, datetime]) -> None:
     """Moves bookmarks forward; one that is further already stays."""
     rows = [(*account, key, covered_until) for key, covered_until in moved.items()]
     bulk.write(_MOVE_BOOKMARKS, rows)
+
+
+def drop_bookmarks_after(account: AccountKey, now: datetime) -> None:
+    """Forgets bookmarks that lie in our future: a clock was wrong, now or when they were made, so that they say
+    nothing. What they covered is read whole."""
+    Bookmark.objects.filter(_of(account), covered_until__gt=now).delete()
 
 
 _BOOKMARKS = bulk.Table(
@@ -244,8 +295,6 @@ _FAILING = _FRESHNESS.upsert(
     "failing_since = coalesce(sync_freshness.failing_since, excluded.failing_since),"
     " reason_code = excluded.reason_code, reason = excluded.reason"
 )
-#: The row of the whole account.
-WHOLE_ACCOUNT = ""
 
 
 def mark_fresh(account: AccountKey, event_ids: Iterable[str], as_of: datetime, *, swept: bool) -> None:
@@ -272,6 +321,7 @@ def account_answers(account: AccountKey) -> None:
 def stop_account(account: AccountKey, reason: str) -> None:
     """Reads no more until a person reconnects the account."""
     _account(account).update(state=AccountState.STOPPED, state_reason=reason)
+    agenda.end(account)
 
 
 def resume_account(account: AccountKey) -> None:

@@ -10,11 +10,19 @@ from django.db.models.functions import RowNumber
 
 from housecount.box_office.models import Account, AccountState, SetAside
 from housecount.sync.models import CircuitBreaker, Freshness, ReadRun
-from housecount.sync.queries import account_documents
-from housecount.web import words
+from housecount.sync.queries import account_documents, count_gaps
+from housecount.tenancy.identity import Identity
+from housecount.web import upkeep, words
+from housecount.web.upkeep import WebhookRow
 from housecount.web.words import Age
 
 RUNS = 5
+_WHY = {
+    "asked": "asked for",
+    "failed": "after a failure",
+    "circuit_open": "after a pause",
+    "rate_limited": "when its limit allows it",
+}
 
 
 class Run(NamedTuple):
@@ -46,6 +54,11 @@ class AccountRow(NamedTuple):
     connected: str
     age: Age
     last_sweep: str
+    next_read: str
+    next_sweep: str
+    budget: str
+    webhook: WebhookRow | None
+    gaps: int
     breaker: str
     advice: str
     troubles: list[Trouble]
@@ -54,8 +67,15 @@ class AccountRow(NamedTuple):
     notices: int
 
 
-def account_rows(organisation_id: UUID, now: datetime) -> list[AccountRow]:
-    """The organisation's accounts, the oldest first. A fixed number of queries, however many there are."""
+def account_rows(identity: Identity, now: datetime) -> list[AccountRow]:
+    """The accounts of the identity's organisation, the oldest first, with what it may see of them. A fixed number of
+    queries, however many there are."""
+    organisation_id = identity.organisation_id
+    assert organisation_id is not None
+    accounts = list(Account.objects.filter(organisation_id=organisation_id))
+    budgets = upkeep.budget_words(accounts, now)
+    webhooks = upkeep.webhook_rows(accounts, identity, now)
+    closed = count_gaps(organisation_id)
     runs = _runs(organisation_id, now)
     troubles = _troubles(organisation_id, now)
     aside = {
@@ -70,7 +90,7 @@ def account_rows(organisation_id: UUID, now: datetime) -> list[AccountRow]:
         for breaker in CircuitBreaker.objects.filter(organisation_id=organisation_id)
     }
     rows = []
-    for document in account_documents(organisation_id):
+    for document in account_documents(organisation_id, now):
         account_id = UUID(document["account"])
         as_of, swept = _moment(document["as_of"]), _moment(document["last_sweep_at"])
         rows.append(
@@ -84,6 +104,11 @@ def account_rows(organisation_id: UUID, now: datetime) -> list[AccountRow]:
                 connected=words.ago(datetime.fromisoformat(document["connected_at"]), now),
                 age=_age(as_of, document["stale_reason"], now),
                 last_sweep=words.ago(swept, now) if swept else "never",
+                next_read=_next(document["next_read_at"], document["next_read_why"], now),
+                next_sweep=_next(document["next_sweep_at"], "", now),
+                budget=budgets.get(account_id, ""),
+                webhook=webhooks.get(account_id),
+                gaps=closed.get(account_id, 0),
                 breaker=breakers.get(account_id, ""),
                 advice=_advice(document, runs[account_id][0] if runs[account_id] else None),
                 troubles=troubles[account_id],
@@ -97,6 +122,15 @@ def account_rows(organisation_id: UUID, now: datetime) -> list[AccountRow]:
 
 def _moment(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
+
+
+def _next(at: str | None, why: str, now: datetime) -> str:
+    moment = _moment(at)
+    if moment is None:
+        return ""
+    # After a failure the plan names its code.
+    said = _WHY.get(why) or ("after a failure" if "_" in why else why)
+    return f"{words.ahead(moment, now)} ({said})" if said else words.ahead(moment, now)
 
 
 def _age(as_of: datetime | None, stale_reason: str | None, now: datetime) -> Age:
@@ -127,11 +161,11 @@ def _advice(document: dict[str, object], last: Run | None) -> str:
 
 
 def _breaker(breaker: CircuitBreaker, now: datetime) -> str:
+    since = f" since {words.ago(breaker.opened_at, now)}".replace(" ago", "") if breaker.opened_at else ""
     if breaker.retry_at is not None and breaker.retry_at > now:
-        minutes = max(1, round((breaker.retry_at - now).total_seconds() / 60))
         return (
-            f"Left alone: the platform failed {breaker.failures} times in a row. "
-            f"The next try is in about {minutes} min."
+            f"Left alone{since}: the platform failed {breaker.failures} times in a row. "
+            f"The next try is {words.ahead(breaker.retry_at, now)}."
         )
     if breaker.opened_at is not None:
         return f"Being tried again after {breaker.failures} failures in a row."

@@ -74,6 +74,20 @@ def ago(moment: datetime, now: datetime) -> str:
     return f"{hours // 24} days ago"
 
 
+def ahead(moment: datetime, now: datetime) -> str:
+    """ "now", "in 40 s", "in 12 min", "in 3 h", "in 5 days"."""
+    seconds = int((moment - now).total_seconds())
+    if seconds <= 0:
+        return "now"
+    if seconds < 60:
+        return f"in {seconds} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"in {minutes} min"
+    hours = round(minutes / 60)
+    return f"in {hours} h" if hours < 48 else f"in {round(hours / 24)} days"
+
+
 def exact(moment: datetime | None) -> str:
     """The moment for a `<time>` element; "" for none."""
     return moment.isoformat(timespec="seconds") if moment else ""
