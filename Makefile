@@ -1,7 +1,7 @@
 # Everything a newcomer or a maker needs; `make help` lists it. Asks for Python 3.11 or newer and nothing else.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast check bench lock clean
+.PHONY: help demo test test-fast check bench faults lock clean
 
 PYTHON_NAMES := python3.14 python3.13 python3.12 python3.11 python3 python
 RUN := .venv/bin/python
@@ -33,6 +33,9 @@ check: .venv/.installed-dev ## Format, lint, types, floors of the house, migrati
 
 bench: .venv/.installed-dev ## Benchmarks, as ratios
 	@$(RUN) -m bench $(ARGS)
+
+faults: .venv/.installed-dev ## Throw everything at an installation of its own (N=10 rounds, SEED=another every time)
+	@$(RUN) -m tests.faults --rounds $(or $(N),10) $(if $(SEED),--seed $(SEED))
 
 lock: ## Write the lock files anew from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --group build --output-file requirements.lock $(LOCK)

@@ -9,7 +9,7 @@ import time
 from bench import ground
 from bench.report import document, table
 
-NAMES = ("load", "sales", "idle", "memory")
+NAMES = ("load", "sales", "idle", "memory", "hooks", "issue", "latency", "many")
 
 
 def main(arguments: list[str] | None = None) -> int:
