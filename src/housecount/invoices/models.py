@@ -9,7 +9,34 @@ from django.db.models.functions import Now
 
 from housecount.box_office.models import Show
 from housecount.core.tax import PriceMode, RoundingRule, Treatment
+from housecount.invoices.models_post import Delivery, Link, Purpose, Recurring, Reminder, Rhythm
 from housecount.tenancy.models import Membership, Organisation, User
+
+__all__ = [
+    "Agreement",
+    "Allocation",
+    "Contact",
+    "Deduction",
+    "Delivery",
+    "Direction",
+    "Document",
+    "DocumentFile",
+    "Ending",
+    "EndingKind",
+    "Event",
+    "Kind",
+    "Line",
+    "Link",
+    "Party",
+    "PartyKind",
+    "Payment",
+    "Purpose",
+    "Recurring",
+    "Reminder",
+    "Rhythm",
+    "Series",
+    "Step",
+]
 
 
 class PartyKind(models.TextChoices):
@@ -48,7 +75,7 @@ class Party(models.Model):
     abn_exception_on = models.DateField(null=True, blank=True)
     bank_details = models.BinaryField(blank=True, default=b"")
     super_fund = models.BooleanField(default=False)
-    membership = models.ForeignKey(Membership, on_delete=models.PROTECT, null=True, blank=True)
+    membership = models.ForeignKey(Membership, on_delete=models.SET_NULL, null=True, blank=True)
     archived_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
@@ -128,7 +155,7 @@ class Document(models.Model):
     `number` is given when it is issued, `sender` and `recipient` are the two parties as they were then. `terms`
     is how the due date came about, `{"kind": "days" | "end_of_month" | "before_show" | "after_show", "days": n}`.
     `tax_rate` is in hundredths of a per cent. `withheld` is what is kept back from the payment for the tax office.
-    `deposit_of` names the deposit invoices that the total is reduced by when they were paid.
+    The deposits that were received for it are its `Deduction`s; its total is the full value all the same.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -197,7 +224,8 @@ class Document(models.Model):
 
 
 class Line(models.Model):
-    """A line of a document. Amounts in minor units; `discount` is taken off the line."""
+    """A line of a document. Amounts in minor units; `discount` is taken off the line. `credits_line` is the line
+    that a credit note's line takes back, in whole or in part."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT)
@@ -212,6 +240,9 @@ class Line(models.Model):
     net_amount = models.BigIntegerField()
     tax_amount = models.BigIntegerField()
     gross_amount = models.BigIntegerField()
+    credits_line = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="credited_by"
+    )
 
     class Meta:
         db_table = "invoices_line"
@@ -220,6 +251,25 @@ class Line(models.Model):
             models.CheckConstraint(
                 condition=Q(gross_amount=models.F("net_amount") + models.F("tax_amount")), name="line_adds_up"
             ),
+        ]
+
+
+class Deduction(models.Model):
+    """A deposit that a final document is reduced by. `amount` is what of it had been received when the document was
+    issued (0 until then), `tax_amount` the tax in it that the deposit's own document has accounted for: the tax of
+    the whole is that of both documents less this. In minor units."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT)
+    document = models.ForeignKey(Document, on_delete=models.CASCADE, related_name="deductions")
+    deposit = models.ForeignKey(Document, on_delete=models.PROTECT, related_name="deducted_by")
+    amount = models.BigIntegerField(default=0)
+    tax_amount = models.BigIntegerField(default=0)
+
+    class Meta:
+        db_table = "invoices_deduction"
+        constraints = [
+            models.UniqueConstraint(fields=["document", "deposit"], name="deposit_deducted_once"),
         ]
 
 

@@ -1,0 +1,173 @@
+"""Issuing documents with their paper, against the making of the paper alone; and a page of the list of documents as
+they pile up."""
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import date
+from statistics import median
+from uuid import UUID
+
+import psycopg
+
+from bench import ground
+from bench.report import Line
+
+_CALLS = 20
+#: Of the rate at which the PDF library alone makes the same papers: the rest are fourteen statements and a commit.
+_LEAST_OF_PAPER = 0.25
+_MOST_TIMES = 1.5
+_TODAY = date(2026, 11, 27)
+
+# Straight into the tables, past the triggers: nobody waits for a hundred thousand papers. Every second document was
+# paid in full, every tenth is a draft, and the older ones are overdue.
+_FILL = """
+SET LOCAL session_replication_role = replica;
+INSERT INTO invoices_document (
+        id, organisation_id, kind, direction, step, series, number, party_id, issue_date, due_date, currency,
+        price_mode, rounding_rule, tax_rate, deposit_kind, reference, notes, net_total, tax_total, total, withheld,
+        created_at, issued_at)
+    SELECT gen_random_uuid(), %(organisation)s, 'invoice', 'receivable',
+           CASE WHEN n %% 10 = 0 THEN 'draft' ELSE 'issued' END, 'INV',
+           CASE WHEN n %% 10 = 0 THEN NULL ELSE 'INV-' || lpad(n::text, 6, '0') END, %(party)s,
+           %(today)s::date - (n / 20)::int, %(today)s::date - (n / 20)::int + 14, 'AUD', 'exclusive', 'per_line',
+           1000, '', 'Run ' || n %% 100, '', 50000, 5000, 55000, 0, now() - n * interval '1 second',
+           CASE WHEN n %% 10 = 0 THEN NULL ELSE now() END
+      FROM generate_series(1, %(documents)s::bigint) AS n;
+INSERT INTO invoices_line (
+        id, organisation_id, document_id, position, description, quantity, unit_price, discount, tax, account_code,
+        net_amount, tax_amount, gross_amount)
+    SELECT gen_random_uuid(), organisation_id, id, 1, 'Headline set', 1, 50000, 0, 'taxable', '', 50000, 5000, 55000
+      FROM invoices_document WHERE organisation_id = %(organisation)s;
+CREATE TEMPORARY TABLE paid ON COMMIT DROP AS
+    SELECT gen_random_uuid() AS payment_id, id FROM invoices_document
+     WHERE organisation_id = %(organisation)s AND right(number, 1) IN ('1', '3', '5', '7', '9');
+INSERT INTO invoices_payment (id, organisation_id, party_id, direction, paid_on, amount, currency, method, reference,
+                              created_at)
+    SELECT payment_id, %(organisation)s, %(party)s, 'receivable', %(today)s, 55000, 'AUD', '', '', now() FROM paid;
+INSERT INTO invoices_allocation (id, organisation_id, document_id, payment_id, amount, created_at)
+    SELECT gen_random_uuid(), %(organisation)s, id, payment_id, 55000, now() FROM paid;
+"""
+_TABLES = ("document", "line", "payment", "allocation")
+
+
+def run(*, quick: bool) -> list[Line]:
+    """Both; each document is issued as by a command, in a transaction of its own."""
+    return [*_issue(20 if quick else 500), *_list((1_000, 20_000) if quick else (1_000, 100_000))]
+
+
+def _issue(documents: int) -> list[Line]:
+    from housecount.invoices import here, pdf, services
+    from housecount.invoices.printed import printed_of
+    from housecount.tenancy.identity import Identity, acting_as
+
+    organisation_id, party_id = _organisation()
+    identity = Identity.system(organisation_id)
+    data = [_document(party_id, n) for n in range(documents + 1)]
+    with acting_as(identity):
+        keys = [each.pk for each in services.create_documents(organisation_id, data)]
+        papers = [printed_of(here.document(key)) for key in keys[1:]]
+        # The first paper loads fonts; neither side is charged for it.
+        services.issue_one(keys[0])
+    # In turns, so that whatever else the machine does hits both alike.
+    paper_seconds = issue_seconds = 0.0
+    for key, paper in zip(keys[1:], papers, strict=True):
+        started = time.perf_counter()
+        pdf.render(paper)
+        between = time.perf_counter()
+        with acting_as(identity):
+            services.issue_one(key)
+        paper_seconds += between - started
+        issue_seconds += time.perf_counter() - between
+    per_minute = documents * 60 / issue_seconds
+    return [
+        Line("issue", f"the paper alone, {documents:,} documents", documents * 60 / paper_seconds, "a minute"),
+        Line(
+            "issue", f"issued with their paper, {documents:,} documents", per_minute, "a minute",
+            paper_seconds / issue_seconds, "of the paper alone", _LEAST_OF_PAPER,
+        ),
+    ]  # fmt: skip
+
+
+def _organisation() -> tuple[UUID, UUID]:
+    """A new organisation with its identity, and a party."""
+    from housecount.invoices import services
+    from housecount.tenancy.identity import Identity, acting_as
+
+    organisation_id, _ = ground.make_organisation()
+    registered = {"gst_registered_from": "2020-07-01", "address": ["1 Laugh Lane", "Fitzroy VIC 3065"]}
+    with acting_as(Identity.system(organisation_id)):
+        services.create_party(
+            organisation_id, {"name": "Laughing Stock", "abn": "53004085616", "self": True, **registered}
+        )
+        party = services.create_party(
+            organisation_id, {"name": "Mirth Machine", "abn": "51824753556", **registered}
+        )
+    return organisation_id, party.pk
+
+
+def _document(party_id: UUID, n: int) -> dict[str, object]:
+    lines = [
+        {"description": f"Headline set, night {n}", "unit_price": 50000 + n},
+        {"description": "Support set", "quantity": "2", "unit_price": 12450},
+        {"description": "Travel", "unit_price": 8900, "tax": "gst_free"},
+    ]
+    return {"kind": "invoice", "party": str(party_id), "issue_date": _TODAY.isoformat(), "lines": lines}
+
+
+def _list(sizes: Sequence[int]) -> list[Line]:
+    questions = {size: _questions(_filled(size)) for size in sizes}
+    took: dict[tuple[str, int], list[float]] = {}
+    for _ in range(_CALLS):
+        for size in sizes:
+            for what, ask in questions[size].items():
+                started = time.perf_counter()
+                ask()
+                took.setdefault((what, size), []).append((time.perf_counter() - started) * 1000)
+    return [
+        Line(
+            "issue", f"{what}, {size:,} documents", median(values), "ms",
+            median(values) / median(took[what, sizes[0]]), f"times that at {sizes[0]:,}",
+            None if size == sizes[0] or what.startswith("sums") else _MOST_TIMES, at_most=True,
+        )
+        for (what, size), values in sorted(took.items())
+    ]  # fmt: skip
+
+
+def _filled(documents: int) -> UUID:
+    organisation_id, party_id = _organisation()
+    values = {"organisation": organisation_id, "party": party_id, "documents": documents, "today": _TODAY}
+    with psycopg.connect(ground.superuser_url()) as connection, psycopg.ClientCursor(connection) as cursor:
+        cursor.execute(_FILL, values)
+    with psycopg.connect(ground.superuser_url(), autocommit=True) as connection:
+        for table in _TABLES:
+            connection.execute(f"VACUUM ANALYZE invoices_{table}".encode())
+    return organisation_id
+
+
+def _questions(organisation_id: UUID) -> dict[str, Callable[[], object]]:
+    """What a page of the list asks for, by name; each call in a transaction of its own."""
+    from housecount.invoices import queries
+    from housecount.tenancy.identity import Identity, acting_as
+
+    identity = Identity.system(organisation_id)
+
+    def page(**fields: object) -> Callable[[], object]:
+        def ask() -> object:
+            with acting_as(identity):
+                found = queries.list_documents(organisation_id, today=_TODAY, **fields).documents
+                assert len(found) == 50
+                return queries.documents_json(found, today=_TODAY)
+
+        return ask
+
+    def sums() -> object:
+        with acting_as(identity):
+            return queries.list_sums(organisation_id, today=_TODAY)
+
+    return {
+        "a page of the list": page(),
+        "a page of what is issued": page(status="issued"),
+        "a page of what is overdue": page(overdue=True),
+        "a page of what is unpaid": page(payment_status="unpaid"),
+        "sums of the whole list": sums,
+    }

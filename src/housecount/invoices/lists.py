@@ -1,0 +1,258 @@
+"""Lists of documents: filtered, a page at a time, the newest first; and what a whole list comes to.
+
+A page costs what it holds, not what the organisation has: it follows the index of documents by date, and asks for
+payments only where the filter does.
+"""
+
+import base64
+import binascii
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Any, Final
+from uuid import UUID
+
+from django.db.models import (
+    BigIntegerField,
+    Case,
+    Count,
+    Exists,
+    ExpressionWrapper,
+    F,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Sum,
+    Value,
+    When,
+)
+from django.db.models.functions import Abs, Coalesce
+
+from housecount.core.documents import PaymentStatus
+from housecount.invoices.errors import Invalid
+from housecount.invoices.models import Allocation, Deduction, Direction, Document, Ending, Kind, Party, Step
+
+STATUSES: Final = ("draft", "approved", "issued", "void", "written_off", "credited")
+MOST: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which documents of an organisation. `text` is looked for in numbers, references and parties' names."""
+
+    status: str | None = None
+    payment_status: str | None = None
+    party: UUID | None = None
+    show: UUID | None = None
+    direction: str | None = None
+    kind: str | None = None
+    overdue: bool = False
+    text: str = ""
+    issued_from: date | None = None
+    issued_to: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some documents, and where the next page begins; None when there is none."""
+
+    documents: list[Document]
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ListSum:
+    """What the documents of one direction and currency come to, in minor units. Notes count with what they give
+    taken off; what has ended, and drafts, have no balance."""
+
+    direction: str
+    currency: str
+    count: int
+    total: int
+    balance: int
+
+
+def list_documents(
+    organisation_id: UUID,
+    wanted: Filter | None = None,
+    *,
+    today: date,
+    after: str | None = None,
+    limit: int = 50,
+    **fields: Any,
+) -> Page:
+    """One page, the newest first by issue date. The filter may be given as its fields. Raises `Invalid`."""
+    rows = matching(organisation_id, replace(wanted or Filter(), **fields), today)
+    if after is not None:
+        day, moment, key = _position(after)
+        rows = rows.filter(
+            Q(issue_date__lt=day)
+            | Q(issue_date=day, created_at__lt=moment)
+            | Q(issue_date=day, created_at=moment, pk__lt=key),
+            issue_date__lte=day,
+        )
+    limit = max(1, min(limit, MOST))
+    # The keys alone first: joined at once, row security would have every document sorted for one page.
+    keys = list(rows.order_by("-issue_date", "-created_at", "-pk").values_list("pk", flat=True)[: limit + 1])
+    more = len(keys) > limit
+    loaded = (
+        Document.objects.filter(organisation_id=organisation_id)
+        .select_related("party", "organisation", "show__venue")
+        .in_bulk(keys[:limit])
+    )
+    found = [loaded[key] for key in keys[:limit] if key in loaded]
+    return Page(found, _cursor(found[-1]) if more and found else None)
+
+
+def list_sums(
+    organisation_id: UUID, wanted: Filter | None = None, *, today: date, **fields: Any
+) -> list[ListSum]:
+    """What all the documents of the filter come to, by direction and currency.
+
+    Each table is summed by itself: a balance is what is owed less what was settled, so its sum is too.
+    """
+    rows = matching(organisation_id, replace(wanted or Filter(), **fields), today)
+    counts: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0, 0])
+    totals = (
+        rows.order_by()
+        .annotate(gives=_GIVES_CASE, open=_OPEN)
+        .values_list("direction", "currency", "gives", "open")
+        .annotate(
+            number_of=Count("pk"), amount=Sum(Case(When(_GIVES, then=Abs("total")), default=F("total")))
+        )
+    )
+    for direction, currency, gives, is_open, count, amount in totals:
+        found, signed = counts[direction, currency], -amount if gives else amount
+        found[0] += count
+        found[1] += signed
+        found[2] += signed if is_open else 0
+    # What a note took off others is taken off it: a note's own sign is the other way round.
+    for settled, sign in (("allocations", -1), ("allocated", 1), ("deductions", -1)):
+        for direction, currency, amount in (
+            rows.filter(**{f"{settled}__isnull": False, "step": Step.ISSUED, "ending": None})
+            .order_by()
+            .values_list("direction", "currency")
+            .annotate(settled_by=Sum(f"{settled}__amount"))
+        ):
+            counts[direction, currency][2] += sign * amount
+    return [ListSum(*key, *figures) for key, figures in sorted(counts.items())]
+
+
+def matching(organisation_id: UUID, wanted: Filter, today: date) -> QuerySet[Document]:
+    """The documents of a filter, in no order. Raises `Invalid` for a word that is no status or direction."""
+    rows: QuerySet[Any] = Document.objects.filter(organisation_id=organisation_id)
+    plain: Mapping[str, Any] = {
+        "party_id": wanted.party,
+        "show_id": wanted.show,
+        "direction": _one_of(wanted.direction, Direction.values, "direction"),
+        "kind": _one_of(wanted.kind, Kind.values, "kind"),
+        "issue_date__gte": wanted.issued_from,
+        "issue_date__lte": wanted.issued_to,
+    }
+    rows = rows.filter(**{name: value for name, value in plain.items() if value is not None})
+    if wanted.text:
+        named = Party.objects.filter(organisation_id=organisation_id, name__icontains=wanted.text)
+        rows = rows.filter(
+            Q(number__icontains=wanted.text)
+            | Q(reference__icontains=wanted.text)
+            | Q(party_id__in=list(named.values_list("pk", flat=True)[:MOST]))
+        )
+    if wanted.status is not None:
+        rows = _of_status(rows, _one_of(wanted.status, STATUSES, "status") or "")
+    if wanted.overdue:
+        rows = _with_balance(rows.filter(step=Step.ISSUED, due_date__lt=today)).filter(
+            ended=False, gives=False, balance__gt=0
+        )
+    if wanted.payment_status is not None:
+        rows = _of_payment_status(rows, wanted.payment_status)
+    return rows
+
+
+def _one_of(value: str | None, known: Any, what: str) -> str | None:
+    if value is not None and value not in known:
+        raise Invalid(f"{what} is one of {', '.join(known)}.")
+    return value
+
+
+_ENDING = Ending.objects.filter(document_id=OuterRef("pk"))
+_GIVES = Q(kind=Kind.CREDIT_NOTE) | Q(kind=Kind.ADJUSTMENT_NOTE, total__lt=0)
+
+
+_GIVES_CASE = Case(When(_GIVES, then=Value(True)), default=Value(False))
+_OPEN = Case(When(~Exists(_ENDING), step=Step.ISSUED, then=Value(True)), default=Value(False))
+
+
+def _sum(rows: QuerySet[Any], by: str, value: str = "amount") -> Coalesce:
+    """The sum over the rows that name this document by `by`."""
+    summed = (
+        rows.filter(**{by: OuterRef("pk")}).order_by().values(by).annotate(found=Sum(value)).values("found")
+    )
+    return Coalesce(
+        Subquery(summed, output_field=BigIntegerField()), Value(0, output_field=BigIntegerField())
+    )
+
+
+def _of_status(rows: QuerySet[Any], status: str) -> QuerySet[Any]:
+    if status in {"draft", "approved"}:
+        return rows.filter(step=status)
+    if status in {"void", "written_off"}:
+        return rows.filter(Exists(_ENDING.filter(kind=status)), step=Step.ISSUED)
+    credited = (
+        Document.objects.filter(_GIVES, step=Step.ISSUED, ending=None, credits__total__gt=0)
+        .order_by()
+        .values("credits_id")
+        .annotate(noted=Sum(Abs("total")))
+        .filter(noted__gte=F("credits__total"))
+        .values("credits_id")
+    )
+    rows = rows.filter(~Exists(_ENDING), step=Step.ISSUED)
+    return rows.filter(pk__in=credited) if status == "credited" else rows.exclude(pk__in=credited)
+
+
+def _with_balance(rows: QuerySet[Any]) -> QuerySet[Any]:
+    """With `balance` as it is told of each document, and both figures with a note's taken off."""
+    by_payment = Allocation.objects.filter(credit_note=None)
+    by_note = Allocation.objects.filter(payment=None)
+    number = BigIntegerField()
+    with_balance: QuerySet[Any] = rows.annotate(
+        ended=Exists(_ENDING),
+        gives=_GIVES_CASE,
+        owed=Case(When(_GIVES, then=Abs("total")), default=F("total"), output_field=number),
+        paid=_sum(by_payment, "document_id"),
+        settled=Case(
+            When(_GIVES, then=_sum(by_note, "credit_note_id") - F("paid")),
+            default=F("paid") + _sum(by_note, "document_id") + _sum(Deduction.objects.all(), "document_id"),
+            output_field=number,
+        ),
+        balance=ExpressionWrapper(F("owed") - F("settled"), output_field=number),
+    )
+    return with_balance
+
+
+def _of_payment_status(rows: QuerySet[Any], status: str) -> QuerySet[Any]:
+    _one_of(status, list(PaymentStatus), "payment_status")
+    rows = _with_balance(rows)
+    match PaymentStatus(status):
+        case PaymentStatus.OVERPAID:
+            return rows.filter(balance__lt=0)
+        case PaymentStatus.PAID:
+            return rows.filter(balance=0)
+        case PaymentStatus.PART_PAID:
+            return rows.filter(balance__gt=0, settled__gt=0)
+    return rows.filter(balance__gt=0, settled__lte=0)
+
+
+def _cursor(document: Document) -> str:
+    text = f"{document.issue_date.isoformat()} {document.created_at.isoformat()} {document.pk}"
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _position(after: str) -> tuple[date, datetime, UUID]:
+    try:
+        text = base64.urlsafe_b64decode(after + "=" * (-len(after) % 4)).decode()
+        day, moment, key = text.split(" ")
+        return date.fromisoformat(day), datetime.fromisoformat(moment), UUID(key)
+    except (ValueError, binascii.Error):
+        raise Invalid("This page of the list is not there. Start from the first.") from None

@@ -1,0 +1,40 @@
+"""What can be done with parties, documents and payments. Each runs in the caller's `acting_as`, whole or not at all.
+
+A document's numbers, lines and parties are fixed when it is issued; what happens to it later are other rows.
+"""
+
+from housecount.invoices.credits import credit
+from housecount.invoices.drafts import approve, create_documents, delete, edit, reopen
+from housecount.invoices.issuing import Outcome, issue, issue_each, issue_one, rcti_copy_by, refusals
+from housecount.invoices.parties import (
+    archive_party,
+    create_agreement,
+    create_parties,
+    create_party,
+    edit_party,
+)
+from housecount.invoices.payments import apply_credit, pay, void, write_off
+
+__all__ = [
+    "Outcome",
+    "apply_credit",
+    "approve",
+    "archive_party",
+    "create_agreement",
+    "create_documents",
+    "create_parties",
+    "create_party",
+    "credit",
+    "delete",
+    "edit",
+    "edit_party",
+    "issue",
+    "issue_each",
+    "issue_one",
+    "pay",
+    "rcti_copy_by",
+    "refusals",
+    "reopen",
+    "void",
+    "write_off",
+]

@@ -1,0 +1,82 @@
+"""Background jobs of the invoices: mails, reminders, documents that come again."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+from uuid import UUID
+
+from django.db import connections
+from procrastinate.contrib.django import app
+
+from housecount.invoices import mail, recurring, reminders
+from housecount.tenancy.queries import all_organisations
+
+logger = logging.getLogger(__name__)
+
+
+@app.task(name="housecount.invoices.tasks.post_mail")
+async def post_mail(organisation_id: str, delivery_id: str) -> None:
+    """Hands one mail over; when it fails, `post_what_waits` tries again."""
+    await _in_thread(lambda: mail.post(UUID(organisation_id), UUID(delivery_id), datetime.now(UTC)))
+
+
+@app.periodic(cron="* * * * *")
+@app.task(queueing_lock="post-what-waits")
+async def post_what_waits(timestamp: int) -> None:  # noqa: ARG001 - periodic jobs are told their time
+    """Tries again what the mail server did not take."""
+    await _in_thread(lambda: post_all(datetime.now(UTC)))
+
+
+@app.periodic(cron="*/10 * * * *")
+@app.task(queueing_lock="remind")
+async def remind(timestamp: int) -> None:  # noqa: ARG001 - periodic jobs are told their time
+    """Reminds whoever is to be reminded at this hour."""
+    await _in_thread(lambda: remind_all(datetime.now(UTC)))
+
+
+@app.periodic(cron="7 * * * *")
+@app.task(queueing_lock="make-recurring")
+async def make_recurring(timestamp: int) -> None:  # noqa: ARG001 - periodic jobs are told their time
+    """Makes the documents whose day has come."""
+    await _in_thread(lambda: make_all(datetime.now(UTC)))
+
+
+def post_all(now: datetime) -> int:
+    """Hand over every mail whose time has come; how many were taken."""
+    return _each(mail.waiting, mail.post, now)
+
+
+def remind_all(now: datetime) -> int:
+    """Write down every reminder whose hour has come; how many there are."""
+    return _each(reminders.due_now, reminders.remind, now)
+
+
+def make_all(now: datetime) -> int:
+    """Make every document whose day has come; how many."""
+    return _each(recurring.due_now, recurring.make, now)
+
+
+def _each(
+    find: Callable[[UUID, datetime], list[UUID]],
+    work: Callable[[UUID, UUID, datetime], object],
+    now: datetime,
+) -> int:
+    done = 0
+    for organisation in all_organisations():
+        for id_ in find(organisation.pk, now):
+            try:
+                done += int(bool(work(organisation.pk, id_, now)))
+            except Exception as error:  # noqa: BLE001 - one of them must not keep back all others
+                logger.error("%s failed for %s: %s", work.__qualname__, id_, type(error).__name__)  # noqa: TRY400
+    return done
+
+
+async def _in_thread(work: Callable[[], object]) -> None:
+    def run() -> None:
+        try:
+            work()
+        finally:
+            connections.close_all()
+
+    await asyncio.to_thread(run)

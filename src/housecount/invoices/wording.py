@@ -1,0 +1,118 @@
+"""The words on a document's paper: what the law wants said, names of tax treatments, dates, amounts."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Final
+
+from housecount.core import documents, identifiers
+from housecount.core.documents import Direction, Kind
+from housecount.core.money import exponent, format_money, to_major
+from housecount.core.tax import PriceMode, RoundingRule, Treatment
+from housecount.invoices.printed import Printed, PrintedParty
+
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
+_ORIGINALS: Final[Mapping[Kind | None, str]] = {
+    Kind.RCTI: "recipient created tax invoice",
+    Kind.PAYMENT_STATEMENT: "payment statement",
+    Kind.DEPOSIT_INVOICE: "deposit invoice",
+}
+
+
+def heading(printed: Printed) -> str:
+    """The words on top."""
+    return documents.heading(printed.nature)
+
+
+def shows_tax(printed: Printed) -> bool:
+    """Whether the paper has a column for tax: never for a supplier who is not registered."""
+    return printed.supplier.registered or printed.tax_total != 0
+
+
+def treatment_name(treatment: Treatment, printed: Printed) -> str:
+    """A tax treatment, with its rate where there is one."""
+    name = printed.tax_name
+    match treatment:
+        case Treatment.TAXABLE:
+            return f"{name} {rate(printed.tax_rate)}"
+        case Treatment.GST_FREE:
+            return "Zero-rated" if printed.supplier.country in {"NZ", "GB"} else f"{name}-free"
+        case Treatment.INPUT_TAXED:
+            return "Exempt" if printed.supplier.country in {"NZ", "GB"} else "Input taxed"
+    return f"No {name}"
+
+
+def rate(hundredths: int) -> str:
+    """A rate of tax: 1000 is “10%”, 1250 “12.5%”."""
+    whole, part = divmod(hundredths, 100)
+    return f"{whole}{f'.{part:02d}'.rstrip('0') if part else ''}%"
+
+
+def day(value: date) -> str:
+    """27 November 2026, the same in every locale of the machine."""
+    return f"{value.day} {_MONTHS[value.month - 1]} {value.year}"
+
+
+def amount(minor: int, currency: str) -> str:
+    """An amount in a column, without its currency: 1,234.50, with a true minus sign."""
+    text = f"{abs(to_major(minor, currency)):,.{exponent(currency)}f}"
+    return f"−{text}" if minor < 0 else text
+
+
+def money(minor: int, currency: str) -> str:
+    """An amount with its currency: A$1,234.50, with a true minus sign."""
+    return format_money(minor, currency).replace("-", "−")
+
+
+def party_lines(party: PrintedParty, tax_name: str) -> list[str]:
+    """What stands below a party's name: its legal name, numbers, address."""
+    lines = [party.legal_name] if party.legal_name and party.legal_name != party.name else []
+    if party.abn:
+        lines.append(f"ABN {identifiers.show_abn(party.abn)}")
+    if party.nzbn:
+        lines.append(f"NZBN {party.nzbn}")
+    if party.vat_number:
+        label = "VAT number" if party.country == "GB" else f"{tax_name} number"
+        lines.append(f"{label} {party.vat_number}")
+    return lines + [line for line in party.address if line]
+
+
+def statements(printed: Printed) -> list[str]:
+    """What must be said in words, most important first."""
+    said = documents.statements(printed.nature)
+    if printed.credits_number:
+        verb = "Reduces" if printed.is_credit else "Adjusts"
+        of = f" of {day(printed.credits_date)}" if printed.credits_date else ""
+        said.append(f"{verb} {_ORIGINALS.get(printed.credits_kind, 'invoice')} {printed.credits_number}{of}.")
+    if printed.withheld:
+        said.append(
+            f"No ABN was quoted: {money(printed.withheld, printed.currency)} is withheld from the payment and"
+            " paid to the Australian Taxation Office."
+        )
+    return said
+
+
+def remarks(printed: Printed) -> list[str]:
+    """What helps whoever checks the figures."""
+    if not printed.tax_total:
+        return []
+    if printed.rounding_rule is RoundingRule.TOTAL:
+        return [f"{printed.tax_name} is rounded once, on the total."]
+    return [f"{printed.tax_name} is rounded on each line."]
+
+
+def price_heading(printed: Printed) -> str:
+    """The head of the column of prices: whether they hold the tax."""
+    if not shows_tax(printed):
+        return "Price"
+    mode = "incl." if printed.price_mode is PriceMode.INCLUSIVE else "ex"
+    return f"Price {mode} {printed.tax_name}"
+
+
+def buyer_heading(printed: Printed) -> str:
+    """What stands above the buyer."""
+    if printed.by_buyer or printed.kind is Kind.PAYMENT_STATEMENT or printed.direction is Direction.PAYABLE:
+        return "Recipient"
+    return "To" if printed.kind in documents.NOTES else "Bill to"
