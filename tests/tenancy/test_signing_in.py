@@ -238,7 +238,7 @@ class TestInvitationPage:
         link = self.invite(house, email)
         page = client.get(link)
         assert house.organisation.name in page.content.decode()
-        assert page["Referrer-Policy"] == "no-referrer"
+        assert page["Referrer-Policy"] == "same-origin"
         assert client.post(link, {"name": "Bea", "password": "short"}).status_code == 200
         assert client.post(link, {"name": "Bea", "password": PASSWORD}).status_code == 302
         assert is_in(client)

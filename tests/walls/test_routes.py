@@ -62,7 +62,8 @@ class Street:
 
     ours: House
     theirs: House
-    their_ids: list[str]
+    their_ids: dict[str, list[str]]
+    their_names: list[str]
 
     def client(self, actor: str) -> Client:
         people = {
@@ -81,8 +82,8 @@ def street(database: str) -> Street:
     ours, theirs = make_house(), make_house()
     for house in (ours, theirs):
         furnish(house)
-    names = [theirs.organisation.slug, theirs.marker]
-    return Street(ours, theirs, [str(id_) for id_ in ids_of(theirs)] + names)
+    ids = {table: [str(id_) for id_ in found] for table, found in ids_of(theirs).items()}
+    return Street(ours, theirs, ids, [theirs.organisation.slug, theirs.marker])
 
 
 def ask(client: Client, method: str, path: str) -> tuple[int, str]:
@@ -96,16 +97,29 @@ def ask(client: Client, method: str, path: str) -> tuple[int, str]:
 
 
 def addresses(route: Route, street: Street) -> list[str]:
-    """The route with foreign ids in its parts; once for each id that can be there."""
+    """The route with foreign ids in its parts: those that the part is named for, and one that it is not; where no
+    table has its name, every id there is."""
     if not route.parts:
         return [route.template]
     fixed = {part: SAMPLES[part] for part in route.parts if part in SAMPLES}
     if len(fixed) == len(route.parts):
         return [route.template.format(**fixed)]
+    choices = [[fixed[part]] if part in fixed else _candidates(part, street) for part in route.parts]
     return [
-        route.template.format(**{part: fixed.get(part, id_) for part in route.parts})
-        for id_ in street.their_ids
+        route.template.format(**dict(zip(route.parts, chosen, strict=True)))
+        for chosen in itertools.product(*choices)
     ]
+
+
+def _candidates(part: str, street: Street) -> list[str]:
+    named = [
+        id_
+        for table, ids in street.their_ids.items()
+        if table.endswith("_" + part.removesuffix("_id"))
+        for id_ in ids
+    ]
+    every = [id_ for ids in street.their_ids.values() for id_ in ids]
+    return [*named, str(street.theirs.organisation.pk)] if named else every + street.their_names
 
 
 @pytest.mark.parametrize("actor", ACTORS)

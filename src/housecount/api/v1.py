@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from ninja import NinjaAPI
 
-from housecount.api import errors
+from housecount.api import errors, invoices
 from housecount.api.schema import ProblemOut, SalesOut
 from housecount.box_office.matching import find_show
 from housecount.sync.queries import sales_document
@@ -38,6 +38,7 @@ api = NinjaAPI(
     openapi_url="/openapi.json",
 )
 errors.install(api)
+invoices.install(api)
 
 
 @api.get(

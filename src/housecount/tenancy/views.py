@@ -54,8 +54,9 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
             request.session[SESSION_KEY] = str(joined.membership.organisation_id)
             return redirect("/" if joined.is_new_user else reverse("account_login"))
     response = render(request, "tenancy/invitation.html", {"offer": offer, "form": form})
-    # The token in the address is as good as a password: no page we link to may learn it.
-    response["Referrer-Policy"] = "no-referrer"
+    # The token in the address is as good as a password: no other site may learn it. Not `no-referrer`: browsers then
+    # send a form with `Origin: null`, which the check against forged requests refuses.
+    response["Referrer-Policy"] = "same-origin"
     return response
 
 

@@ -1,10 +1,11 @@
 """The addresses of the pages."""
 
-from django.urls import path
+from django.urls import URLPattern, URLResolver, include, path
 
 from housecount.web.views import accounts, matching, show, shows
 
-urlpatterns = [
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("housecount.web.invoice_urls")),
     path("", shows.shows, name="shows"),
     path("shows/<uuid:show_id>/", show.show, name="show"),
     path("shows/<uuid:show_id>/lines/", show.lines, name="show_lines"),
