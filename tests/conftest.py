@@ -32,7 +32,9 @@ _DATABASE = f"housecount_{_WORKER}"
 _PURE = {"core", "platforms", "sandbox", "installation", "bench"}
 
 # Tests in these folders start whole programs or read whole seasons; `make test-fast` leaves them out.
-_SLOW = {"bench", "cli", "faults", "installation"}
+_SLOW = {"bench", "cli", "faults", "installation", "intake", "invoices", "sandbox", "walls"}
+#: By folder, the fixtures whose tests speak to invented platforms over HTTP.
+_SERVED = {"sync": {"stage", "read_stage", "desk", "public", "ground"}}
 
 _OWNS_HOME = "HOUSECOUNT_TEST_HOME" not in os.environ
 if _OWNS_HOME:
@@ -90,8 +92,13 @@ def pytest_configure() -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if Path(item.path).relative_to(Path(__file__).parent).parts[0] in _SLOW:
+        folder = Path(item.path).relative_to(Path(__file__).parent).parts[0]
+        if folder in _SLOW or (folder in _SERVED and not _SERVED[folder].isdisjoint(_fixtures(item))):
             item.add_marker("slow")
+
+
+def _fixtures(item: pytest.Item) -> set[str]:
+    return set(getattr(item, "fixturenames", ()))
 
 
 def pytest_sessionstart() -> None:
@@ -110,10 +117,13 @@ def _remove_abandoned() -> None:
     """Servers and directories of sessions that were killed."""
     for directory in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         session = directory / "session.lock"
-        if directory == _HOME or directory.stat().st_uid != os.geteuid() or not session.exists():
+        try:
+            if directory == _HOME or directory.stat().st_uid != os.geteuid() or not session.exists():
+                continue
+            with files.open_lock(session) as file:
+                abandoned = files.try_lock(file.fileno(), exclusive=True)
+        except FileNotFoundError:  # another session ended at this moment
             continue
-        with files.open_lock(session) as file:
-            abandoned = files.try_lock(file.fileno(), exclusive=True)
         if abandoned:
             with contextlib.suppress(Exception):
                 _stop_for_good(directory)
