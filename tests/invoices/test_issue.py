@@ -516,3 +516,13 @@ def test_a_paper_that_cannot_be_made_gives_no_number(office: Office, monkeypatch
             office.issue(draft)
     assert office.json(draft)["status"] == "draft"
     assert office.issue(draft).number == "INV-00001"
+
+
+def test_an_rcti_takes_the_agreement_that_is_on_file(office: Office, plain_paper: None) -> None:
+    act = office.party()
+    office.agreement(act, **{"from": "2025-01-01", "to": "2025-12-31"})
+    data: Json = {"kind": "rcti", "direction": "payable"}
+    assert refusal(office, office.draft(act, **data)).code == "agreement_missing", "it held last year only"
+    current = office.agreement(act)
+    office.agreement(office.party(name="Other"))
+    assert str(office.issued(act, **data).agreement_id) == current

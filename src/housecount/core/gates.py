@@ -184,7 +184,7 @@ def _agreement(facts: DocumentFacts) -> Iterator[Refusal]:
     if agreement is None:
         yield Refusal(
             "agreement_missing",
-            f"There is no written agreement with {name} on this document that we make their tax invoices (R-4).",
+            f"No written agreement with {name} is on file for {day.isoformat()} that we make their tax invoices (R-4).",
         )
         return
     if not agreement.with_supplier:

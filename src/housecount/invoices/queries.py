@@ -300,9 +300,9 @@ def _json(
         "credited": standing.credited,
         "balance": known.balance,
         "sha256": known.sha256,
-        "created_at": document.created_at,
-        "approved_at": document.approved_at,
-        "issued_at": document.issued_at,
+        "created_at": _iso(document.created_at),
+        "approved_at": _iso(document.approved_at),
+        "issued_at": _iso(document.issued_at),
         "xero": None,
     }
 
