@@ -34,7 +34,7 @@ _PURE = {"core", "platforms", "sandbox", "installation", "bench"}
 # Tests in these folders start whole programs or read whole seasons; `make test-fast` leaves them out.
 _SLOW = {"bench", "cli", "faults", "installation", "intake", "invoices", "sandbox", "walls"}
 #: By folder, the fixtures whose tests speak to invented platforms over HTTP.
-_SERVED = {"sync": {"stage", "read_stage", "desk", "public", "ground"}}
+_SERVED = {"sync": {"stage", "read_stage", "desk", "public", "ground", "house", "database"}}
 
 _OWNS_HOME = "HOUSECOUNT_TEST_HOME" not in os.environ
 if _OWNS_HOME:

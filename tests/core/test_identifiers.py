@@ -1,5 +1,7 @@
 """Business numbers against published examples, and against every single slip."""
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -63,3 +65,27 @@ def test_uk_vat_numbers(number: str) -> None:
     assert uk_vat_number(number) == "980780684"
     with pytest.raises(NotAnIdentifier):
         uk_vat_number("980780685")
+
+
+@given(st.text("0123456789", min_size=11, max_size=11) | st.sampled_from(ABNS))
+@settings(max_examples=examples(500))
+def test_abns_are_judged_as_by_another_library(number: str) -> None:
+    from stdnum.au import abn as independent
+
+    assert independent.is_valid(number) == passes(abn, number) or number.startswith("0")
+
+
+@given(st.text("0123456789", min_size=9, max_size=9).filter(int))
+@settings(max_examples=examples(500))
+def test_uk_vat_numbers_are_judged_as_by_another_library(number: str) -> None:
+    from stdnum.gb import vat as independent
+
+    assert not independent.is_valid(number) or passes(uk_vat_number, number)
+
+
+def passes(check: Callable[[str], str], number: str) -> bool:
+    try:
+        check(number)
+    except NotAnIdentifier:
+        return False
+    return True
