@@ -2,7 +2,8 @@
 
 A number that passes is well formed, and says nothing of whether its holder exists, trades or is registered.
 Sources: ABR, "Format of the ABN" (modulus 89); NZBN, GS1 check digit; Inland Revenue, "IRD number validation"
-(modulus 11, two sets of weights); HMRC, VAT number (modulus 97, since 2010 also 97 with 55 added).
+(modulus 11, two sets of weights); HMRC, VAT number (modulus 97, since 2010 also with 55 added or taken off, from
+100 0000 00 on).
 """
 
 from housecount.core.errors import HousecountError, NextStep
@@ -24,7 +25,8 @@ def abn(text: str) -> str:
     """The 11 digits of an ABN, without spaces. Raises `NotAnIdentifier`."""
     digits = _digits(text, "an ABN", (11,))
     weighed = zip(_ABN_WEIGHTS, (int(digits[0]) - 1, *map(int, digits[1:])), strict=True)
-    if digits[0] == "0" or sum(weight * digit for weight, digit in weighed) % 89:
+    # The two check digits in front lie between 11 and 99.
+    if digits[:2] < "11" or sum(weight * digit for weight, digit in weighed) % 89:
         raise NotAnIdentifier(f"{show_abn(digits)} is not an ABN: a digit is wrong or two are swapped.")
     return digits
 
@@ -66,7 +68,8 @@ def uk_vat_number(text: str) -> str:
     """The 9 digits of a UK VAT number, without its GB. Raises `NotAnIdentifier`."""
     digits = _digits(text.strip().upper().removeprefix("GB"), "a VAT number", (9,))
     weighed = sum(weight * int(digit) for weight, digit in zip(_VAT_WEIGHTS, digits, strict=False))
-    if int(digits) == 0 or (weighed + int(digits[7:])) % 97 not in (0, 42):
+    remainders = (0, 42, 55) if digits >= "1" else (0,)
+    if int(digits) == 0 or (weighed + int(digits[7:])) % 97 not in remainders:
         raise NotAnIdentifier(f"{digits} is not a UK VAT number: a digit is wrong or two are swapped.")
     return digits
 
