@@ -46,6 +46,7 @@ def table(report: Report) -> str:
         *((f"  {what}", str(count)) for what, count in sorted(report.platform_hooks.items())),
         ("Hooks in the log", f"{report.handled.total()}"),
         *((f"  {status}", str(count)) for status, count in sorted(report.handled.items())),
+        ("  stored once more after a broken commit", str(report.stored_again)),
         ("  for whom time was made to pass more quickly", str(report.hurried)),
         ("Processes that ended by themselves", str(report.restarts.total())),
         ("Gaps found and closed by sweeps", str(report.gaps)),

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
@@ -62,6 +63,7 @@ class Report:
     settled: list[float] = field(default_factory=list)
     counted: Counter[str] = field(default_factory=Counter)
     gaps: int = 0
+    stored_again: int = 0
     hurried: int = 0
     problems: list[str] = field(default_factory=list)
 
@@ -78,6 +80,8 @@ class Campaign:
         self._undo: list[tuple[float, Callable[[], None]]] = []
         self._faults: list[Fault] = []
         self._wrong_seconds = 0.0
+        # From when to when the database was taken away.
+        self.breaks: list[tuple[datetime, datetime]] = []
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -239,11 +243,17 @@ class Campaign:
     def _break_database(self, away: float) -> None:
         if not self.ground.server.running():
             return
+        begun = datetime.now(UTC)
+
+        def come_back() -> None:
+            self.ground.start_database()
+            self.breaks.append((begun, datetime.now(UTC)))
+
         self.ground.stop_database()
         if away:
-            self._later(away, self.ground.start_database)
+            self._later(away, come_back)
         else:
-            self.ground.start_database()
+            come_back()
 
     def _step_clock(self, seconds: float) -> None:
         clock = self.world.stage.clock
@@ -350,12 +360,14 @@ class Campaign:
             f"hook {each[0]} is {each[1]}: {each[2]} {each[3]}"
             for each in checks.unfinished_hooks(self.ground)
         ]
+        again = checks.stored_again(self.ground, self.breaks)
+        self.report.stored_again = again.total()
         self.report.problems += [
             *figures.result(),
             *checks.ledger(self.ground),
             *rebuilt.result(),
-            *checks.own_hooks(self.ground, self.sender.answers),
-            *checks.platform_hooks(self.ground, list(self.sandbox.hooks.log)),
+            *checks.own_hooks(self.ground, self.sender.answers, again),
+            *checks.platform_hooks(self.ground, list(self.sandbox.hooks.log), again),
             *given_up,
         ]
 

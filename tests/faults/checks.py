@@ -2,7 +2,10 @@
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from housecount_sandbox.eventbrite.hooks import Delivery
@@ -15,6 +18,8 @@ FIGURES = (
 )  # fmt: skip
 #: A job is in the hands of nobody when its worker has been silent for longer.
 SILENT_SECONDS = 75
+#: How long after a broken commit an edge may still store what it could not know to be stored.
+_AGAIN_WITHIN = timedelta(seconds=15)
 
 
 def figures(ground: Ground, world: World, slug: str) -> list[str]:
@@ -105,13 +110,36 @@ def ledger(ground: Ground) -> list[str]:
     return problems
 
 
-def own_hooks(ground: Ground, answers: dict[str, int]) -> list[str]:
-    """Every hook of our own sender that was answered with 200 is in the log exactly once, every other at most once."""
+def stored_again(ground: Ground, breaks: Sequence[tuple[datetime, datetime]]) -> Counter[bytes]:
+    """By body, the hooks that were stored once more because the database broke off at their commit.
+
+    Whoever loses a connection while it commits cannot know whether it did. The edge stores such a hook again rather
+    than lose it; the log then holds it twice, and the order is read once. `breaks`: from when to when the database
+    was taken away.
+    """
+    again: Counter[bytes] = Counter()
+    rows = ground.rows("SELECT body, received_at FROM webhook_log ORDER BY body, received_at")
+    for (body, first), (next_body, second) in pairwise(rows):
+        same = bytes(body) == bytes(next_body) and second - first < _AGAIN_WITHIN
+        if same and any(first <= back and second >= away for away, back in breaks):
+            again[bytes(body)] += 1
+    return again
+
+
+def _logged(ground: Ground) -> list[tuple[bytes, int]]:
+    """Every body in the log, and how often it is there."""
+    rows = ground.rows("SELECT body, count(*) FROM webhook_log GROUP BY body")
+    return [(bytes(body), int(count)) for body, count in rows]
+
+
+def own_hooks(ground: Ground, answers: dict[str, int], again: Counter[bytes]) -> list[str]:
+    """Every hook of our own sender that was answered with 200 is in the log exactly once, every other at most once;
+    `again`: as `stored_again` tells it, beside that."""
     logged: Counter[str] = Counter()
-    for (body,) in ground.rows("SELECT body FROM webhook_log"):
-        marker = json.loads(bytes(body)).get("marker")
+    for body, times in _logged(ground):
+        marker = json.loads(body).get("marker")
         if marker:
-            logged[marker] += 1
+            logged[marker] += times - again[body]
     problems = [
         f"hook {marker} was acknowledged and is in the log {logged[marker]} times"
         for marker, status in answers.items()
@@ -125,13 +153,17 @@ def own_hooks(ground: Ground, answers: dict[str, int]) -> list[str]:
     return problems
 
 
-def platform_hooks(ground: Ground, deliveries: list[Delivery]) -> list[str]:
-    """Of what the sandbox itself posted: as many in the log as were acknowledged, and no more than were sent."""
+def platform_hooks(ground: Ground, deliveries: list[Delivery], again: Counter[bytes]) -> list[str]:
+    """Of what the sandbox itself posted: as many in the log as were acknowledged, and no more than were sent;
+    `again`: as `stored_again` tells it, beside that."""
     logged: Counter[tuple[str, str, str]] = Counter()
-    for (body,) in ground.rows("SELECT body FROM webhook_log"):
-        said: dict[str, Any] = json.loads(bytes(body))
+    repeated: Counter[tuple[str, str, str]] = Counter()
+    for body, times in _logged(ground):
+        said: dict[str, Any] = json.loads(body)
         if "marker" not in said and "config" in said:
-            logged[said["config"]["webhook_id"], said["config"]["action"], said["api_url"]] += 1
+            key = (said["config"]["webhook_id"], said["config"]["action"], said["api_url"])
+            logged[key] += times
+            repeated[key] += again[body]
     taken: Counter[tuple[str, str, str]] = Counter()
     sent: Counter[tuple[str, str, str]] = Counter()
     for each in deliveries:
@@ -141,7 +173,7 @@ def platform_hooks(ground: Ground, deliveries: list[Delivery]) -> list[str]:
     return [
         f"hook {key}: {taken[key]} acknowledged, {sent[key]} sent, {logged[key]} in the log"
         for key in sent.keys() | logged.keys()
-        if not taken[key] <= logged[key] <= sent[key]
+        if not taken[key] <= logged[key] <= sent[key] + repeated[key]
     ]
 
 

@@ -1,5 +1,7 @@
 """A short campaign, and whether its checks would notice what they look for."""
 
+from collections import Counter
+from datetime import UTC, datetime, timedelta
 from random import Random
 
 import psycopg
@@ -53,6 +55,8 @@ def test_a_short_campaign_loses_nothing_and_counts_nothing_twice() -> None:
 def _the_checks_notice(campaign: Campaign) -> None:
     """Every kind of loss, made by hand behind the walls, is found."""
     ground, answers = campaign.ground, campaign.sender.answers
+    nothing: Counter[bytes] = Counter()
+    again = checks.stored_again(ground, campaign.breaks)
     marker = campaign.sender.acknowledged[0]
     with ground.superuser() as connection:
         # Past every trigger, as no application can.
@@ -60,16 +64,20 @@ def _the_checks_notice(campaign: Campaign) -> None:
         _hurt(
             connection, "INSERT INTO webhook_log ({}) SELECT {} FROM webhook_log WHERE body LIKE %s", marker
         )
-        assert checks.own_hooks(ground, answers) == [
+        assert checks.own_hooks(ground, answers, again) == [
             f"hook {marker} was acknowledged and is in the log 2 times"
         ]
+        assert checks.stored_again(ground, []) == nothing
+        moment = datetime.now(UTC)
+        broken = checks.stored_again(ground, [(moment - timedelta(hours=2), moment)])
+        assert [body for body in broken if marker.encode() in body]
         connection.execute("DELETE FROM webhook_log WHERE body LIKE %s", [f"%{marker}%".encode()])
-        assert checks.own_hooks(ground, answers) == [
+        assert checks.own_hooks(ground, answers, again) == [
             f"hook {marker} was acknowledged and is in the log 0 times"
         ]
 
         connection.execute("DELETE FROM webhook_log WHERE body LIKE %s", [b'%"api_url"%'])
-        assert checks.platform_hooks(ground, list(campaign.sandbox.hooks.log))
+        assert checks.platform_hooks(ground, list(campaign.sandbox.hooks.log), nothing)
         connection.execute(
             """
             UPDATE box_office_listing_total SET sold = sold - 1
