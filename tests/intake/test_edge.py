@@ -11,8 +11,8 @@ from django.db import ProgrammingError, connection
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from housecount.core import signatures
 from housecount.installation.postgres import SUPERUSER, EmbeddedServer
-from housecount.intake.edge import signatures
 from housecount.intake.edge.app import MOST_BYTES, RELAY, SCHEDULED
 from housecount.intake.edge.store import CHANNEL
 from housecount.intake.models import Hook

@@ -348,17 +348,6 @@ def test_an_alert_is_posted_and_signed(house: Stage, clock: Clock, posting: Rece
     assert dispatch.post_alerts(clock) == 0
 
 
-def test_the_worked_example_of_the_standard() -> None:
-    """The example of standardwebhooks.com's libraries."""
-    signature = dispatch.sign(
-        "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
-        "msg_p5jXN8AQM9LWM0D4loKWxJek",
-        "1614265330",
-        b'{"test": 2432232314}',
-    )
-    assert signature == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
-
-
 def test_the_beginning_is_posted_before_the_end(house: Stage, clock: Clock, posting: Receiver) -> None:
     stop(house, clock())
     clock.pass_by(minutes=3)

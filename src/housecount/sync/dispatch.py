@@ -6,8 +6,6 @@ died is sent again after a while. Mail and posting do not wait for each other.
 """
 
 import asyncio
-import base64
-import hmac
 import json
 import logging
 import smtplib
@@ -23,6 +21,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Coalesce
 
 from housecount.core.errors import HousecountError, NextStep
+from housecount.core.signatures import sign
 from housecount.installation import environment
 from housecount.sync import letters
 from housecount.sync.models import Alert
@@ -312,22 +311,15 @@ def post(kind: Kind, message_id: str, data: Mapping[str, str | None], now: datet
         {"type": kind, "timestamp": data["closed_at"] or data["opened_at"], "data": dict(data)},
         ensure_ascii=False,
     ).encode()
-    stamp = str(int(now.timestamp()))
+    stamp = int(now.timestamp())
     headers = {
         "Content-Type": "application/json",
         "User-Agent": "housecount",
         "webhook-id": message_id,
-        "webhook-timestamp": stamp,
-        "webhook-signature": sign(found.alert_secret, message_id, stamp, body),
+        "webhook-timestamp": str(stamp),
+        "webhook-signature": sign(message_id, stamp, body, found.alert_secret),
     }
     return asyncio.run(_post(found.alert_url, headers, body))
-
-
-def sign(secret: str, message_id: str, timestamp: str, body: bytes) -> str:
-    """The signature `v1,…` of Standard Webhooks (standardwebhooks.com): HMAC-SHA256 over `id.timestamp.body`."""
-    key = base64.b64decode(secret.removeprefix("whsec_"))
-    digest = hmac.digest(key, f"{message_id}.{timestamp}.".encode() + body, "sha256")
-    return f"v1,{base64.b64encode(digest).decode()}"
 
 
 async def _post(url: str, headers: dict[str, str], body: bytes) -> str:

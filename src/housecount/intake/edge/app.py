@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from housecount.core import signatures
 from housecount.core.errors import HousecountError
-from housecount.intake.edge import signatures
 from housecount.intake.edge.proxy import Pages
 from housecount.intake.edge.rows import Row, make_row
 from housecount.intake.edge.schedule import Schedule

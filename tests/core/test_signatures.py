@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from housecount.intake.edge.signatures import TOLERANCE_SECONDS, is_genuine, is_signed, sign
+from housecount.core.signatures import TOLERANCE_SECONDS, is_genuine, is_signed, sign
 
 NOW = 1_900_000_000
 KEY = b"an invented key of 32 bytes, yes"
