@@ -121,7 +121,7 @@ def without_refunds(figures: Figures) -> Figures:
 
 
 @pytest.mark.parametrize("apart", [False, True], ids=["tickets-inside", "tickets-apart"])
-@settings(max_examples=examples(260))
+@settings(max_examples=examples(140))
 @given(steps=STEPS, dice=st.randoms(use_true_random=False))
 def test_after_one_sweep_the_ledger_is_what_a_fresh_load_gives(
     apart: bool, steps: Sequence[tuple[str, int, int, int]], dice: random.Random
