@@ -1,4 +1,4 @@
-"""Stand-ins for Eventbrite and Humanitix: real HTTP servers with a promoter's season and faults on demand.
+"""Stand-ins for Eventbrite, Humanitix and Xero: real HTTP servers with a promoter's season and faults on demand.
 
 This package is written from the platforms' published behaviour alone and shares no code with
 `housecount`, so that a mistake on one side shows on the other.
@@ -6,7 +6,7 @@ This package is written from the platforms' published behaviour alone and shares
     from housecount_sandbox import Sandbox, World
 
     with Sandbox(World.small(seed=1)) as sandbox:
-        ...  # sandbox.eventbrite_url, sandbox.humanitix_url, sandbox.world, sandbox.faults
+        ...  # sandbox.eventbrite_url, sandbox.humanitix_url, sandbox.xero_api_url, sandbox.world, sandbox.faults
 """
 
 from housecount_sandbox.clock import HandClock

@@ -1,4 +1,4 @@
-"""`housecount-sandbox serve`: both platforms on loopback until it is told to stop."""
+"""`housecount-sandbox serve`: the platforms and Xero on loopback until it is told to stop."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from housecount_sandbox.world import World
 
 @click.group()
 def main() -> None:
-    """Stand-ins for Eventbrite and Humanitix: a promoter's season, and faults on demand."""
+    """Stand-ins for Eventbrite, Humanitix and Xero: a promoter's season, and faults on demand."""
 
 
 @main.command()
@@ -35,6 +35,7 @@ def main() -> None:
 )
 @click.option("--eventbrite-port", type=click.IntRange(0, 65_535), default=0, help="0 takes a free one.")
 @click.option("--humanitix-port", type=click.IntRange(0, 65_535), default=0, help="0 takes a free one.")
+@click.option("--xero-port", type=click.IntRange(0, 65_535), default=0, help="0 takes a free one.")
 @click.option(
     "--trickle", type=click.FloatRange(0), default=0.0, metavar="PER_MINUTE", help="Sales while it runs."
 )
@@ -44,6 +45,7 @@ def main() -> None:
 @click.option(
     "--humanitix-limit", type=click.IntRange(0), default=200, show_default=True, help="Calls a minute."
 )
+@click.option("--xero-limit", type=click.IntRange(0), default=60, show_default=True, help="Calls a minute.")
 @click.option(
     "--cold-start", type=click.FloatRange(0), default=0.0, help="Seconds Humanitix's first call takes."
 )
@@ -63,15 +65,17 @@ def serve(
     today: datetime | None,
     eventbrite_port: int,
     humanitix_port: int,
+    xero_port: int,
     trickle: float,
     eventbrite_limit: int,
     humanitix_limit: int,
+    xero_limit: int,
     cold_start: float,
     read_lag: float,
     journal: Path | None,
     as_json: bool,
 ) -> None:
-    """Serve both platforms on 127.0.0.1 until SIGTERM or Ctrl-C."""
+    """Serve the platforms and Xero on 127.0.0.1 until SIGTERM or Ctrl-C."""
     # Midnight, so that nothing is sold in the future on the day itself, whenever the command starts.
     day = today.replace(tzinfo=UTC) if today is not None else None
     if season == "full":
@@ -82,6 +86,7 @@ def serve(
         world = World.blank(seed=seed)
     world.limits.eventbrite_per_hour = eventbrite_limit
     world.limits.humanitix_per_minute = humanitix_limit
+    world.limits.xero_per_minute = xero_limit
     world.limits.humanitix_cold_seconds = cold_start
     world.limits.eventbrite_read_lag_seconds = read_lag
     if journal is not None:
@@ -93,7 +98,13 @@ def serve(
             world.trickle.keep(journal, f"{season} {seed} {orders} {day.date()}")
         except (OSError, ValueError) as error:
             raise click.ClickException(f"cannot take up the journal: {error}") from None
-    sandbox = Sandbox(world, trickle=trickle, eventbrite_port=eventbrite_port, humanitix_port=humanitix_port)
+    sandbox = Sandbox(
+        world,
+        trickle=trickle,
+        eventbrite_port=eventbrite_port,
+        humanitix_port=humanitix_port,
+        xero_port=xero_port,
+    )
     try:
         asyncio.run(_serve(sandbox, as_json or not sys.stdout.isatty()))
     except OSError as error:
@@ -129,5 +140,12 @@ def _readable(document: dict[str, Any]) -> str:
             lines.append(f"    {account['name']}: {secret}")
             if "regions" in account:
                 lines.append(f"    regions: {', '.join(account['regions'])}")
-    lines += ["", "Truth and faults: /_sandbox/truth and /_sandbox/faults on either port. Ctrl-C stops it."]
+        for app in entry.get("apps", ()):
+            lines.append(
+                f"    {app['name']} ({app['kind']}): {app['client_id']} {app['client_secret'] or ''}"
+            )
+    lines += [
+        "",
+        "Truth and faults: /_sandbox/truth and /_sandbox/faults on any of the ports. Ctrl-C stops it.",
+    ]
     return "\n".join(lines)

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from housecount_sandbox.clock import HandClock, MachineClock
+from housecount_sandbox.eventbrite.hooks import Hooks
 from housecount_sandbox.exchange import Answer, json_answer
 from housecount_sandbox.faults import BadFault
 from housecount_sandbox.happenings import BadHappening, do
 from housecount_sandbox.limits import Limits
+from housecount_sandbox.xero.hooks import XeroHooks
+from housecount_sandbox.xero.routes import XeroApi
 
 if TYPE_CHECKING:
     from housecount_sandbox.server import PlatformServer
@@ -22,6 +25,8 @@ def respond(server: PlatformServer, method: str, path: str, query: dict[str, str
     what = path.removeprefix("/_sandbox/").strip("/")
     try:
         sent = msgspec.json.decode(body) if body else None
+        if (method, what) == ("GET", "xero"):
+            return Answer(200, XeroApi(server.world).encoded())
         return json_answer(_respond(server, method, what, query, sent))
     except (BadFault, BadHappening, msgspec.DecodeError, ValueError) as error:
         return json_answer({"error": str(error)}, 400)
@@ -37,7 +42,7 @@ def _limit(limits: Limits, sent: Any) -> Limits:
     if unknown := set(sent) - set(now):
         raise BadHappening(f"there is no limit {', '.join(sorted(unknown))}")
     wanted = msgspec.convert({**now, **sent}, Limits)
-    if any(not isinstance(value, bool) and (value or 0) < 0 for value in asdict(wanted).values()):
+    if any(isinstance(value, int | float) and value < 0 for value in asdict(wanted).values()):
         raise BadHappening("a limit is not below zero")
     for name, value in asdict(wanted).items():
         setattr(limits, name, value)
@@ -96,7 +101,15 @@ def _respond(server: PlatformServer, method: str, what: str, query: dict[str, st
         case ("GET", "deliveries"):
             return [delivery.as_dict() for delivery in server.hooks.log]
         case ("POST", "ping"):
+            if not isinstance(server.hooks, Hooks):
+                raise BadHappening("Xero's hooks have no test: ask for its intent")
             server.hooks.ping(str(sent["webhook"]))
+            return {}
+        case ("POST", "intent"):
+            if not isinstance(server.hooks, XeroHooks):
+                raise BadHappening("the intent to receive is Xero's: ask on its port")
+            wanted = sent.get("app", "web") if isinstance(sent, dict) else "web"
+            server.hooks.intend(next(app for app in world.xero.apps if wanted in (app.client_id, app.kind)))
             return {}
         case ("GET", "credentials"):
             return world.credentials()

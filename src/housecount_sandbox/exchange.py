@@ -19,6 +19,8 @@ class Conditions:
     revision: int | None = None
     # On pages after the first: begin this many rows earlier (repeats) or later (leaves rows out).
     row_shift: int = 0
+    # By how many cents the tax of a document that is written comes out wrong (Xero).
+    cents_out: int = 0
 
 
 @dataclass(slots=True)

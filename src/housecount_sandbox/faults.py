@@ -16,14 +16,24 @@ if TYPE_CHECKING:
 # Instead of an answer.
 BLUNT = frozenset({"outage", "reset", "rate_limit", "server_error", "revoke", "empty", "html"})
 # How the answer is made.
-BENDING = frozenset({"latency", "stale", "duplicates", "skips", "shift"})
+BENDING = frozenset({"latency", "stale", "duplicates", "skips", "shift", "cents_out"})
 # What becomes of one record of a good answer.
 DAMAGE = frozenset({"missing_field", "unknown_value", "absurd_amount", "wrong_currency"})
 # What becomes of a good answer's bytes.
 CUTTING = frozenset({"truncate"})
-KINDS = BLUNT | BENDING | DAMAGE | CUTTING
+# What becomes of an answer after everything was done.
+LOSING = frozenset({"lost_reply"})
+KINDS = BLUNT | BENDING | DAMAGE | CUTTING | LOSING
+PLATFORMS = ("eventbrite", "humanitix", "xero")
 # These make sense on the second page of a walk or a later one.
 PAGING = frozenset({"duplicates", "skips", "shift"})
+
+
+_MODES = {
+    "outage": ("unavailable", "refuse"),
+    "truncate": ("cut", "length"),
+    "lost_reply": ("reset", "error", "late"),
+}
 
 
 class BadFault(ValueError):
@@ -32,7 +42,7 @@ class BadFault(ValueError):
 
 @dataclass(slots=True)
 class Fault:
-    """One fault. It strikes questions to `platform` (None: both) whose path matches `path` (a search), and
+    """One fault. It strikes questions to `platform` (None: all) whose path matches `path` (a search), and
     whose path or record holds `id`, with `probability`, at most `count` times (None: until cleared), after
     it has let `after` of them pass. The other fields belong to the kinds named beside them."""
 
@@ -43,7 +53,7 @@ class Fault:
     probability: float = 1.0
     count: int | None = None
     after: int = 0
-    # latency: how long; stale: how far back in time.
+    # latency, lost_reply (late): how long; stale: how far back in time.
     seconds: float | None = None
     # server_error: the status.
     status: int = 500
@@ -51,9 +61,10 @@ class Fault:
     retry_after: int | str | None = None
     # rate_limit and server_error: an HTML page rather than the platform's JSON.
     html: bool = True
-    # duplicates, skips, shift: how many rows.
+    # duplicates, skips, shift: how many rows; cents_out: how many cents.
     rows: int = 1
-    # outage: "unavailable" (503 for all) or "refuse" (no connection); truncate: "cut" or "length".
+    # outage: "unavailable" (503 for all) or "refuse" (no connection); truncate: "cut" or "length";
+    # lost_reply: "reset" (the connection breaks), "error" (`status` instead) or "late" (after `seconds`).
     mode: str = ""
     # damage: a dotted field and what to put there.
     field: str | None = None
@@ -68,11 +79,11 @@ class Fault:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise BadFault(f"no such kind of fault: {self.kind!r}; there are {', '.join(sorted(KINDS))}")
-        if self.platform not in (None, "eventbrite", "humanitix"):
+        if self.platform not in (None, *PLATFORMS):
             raise BadFault(f"no such platform: {self.platform!r}")
         if not 0 <= self.probability <= 1:
             raise BadFault("a probability lies between 0 and 1")
-        modes = {"outage": ("unavailable", "refuse"), "truncate": ("cut", "length")}.get(self.kind, ("",))
+        modes = _MODES.get(self.kind, ("",))
         self.mode = self.mode or modes[0]
         if self.mode not in modes:
             raise BadFault(f"no such mode of {self.kind}: {self.mode!r}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from housecount_sandbox.clock import parse_moment
+from housecount_sandbox.xero.happenings import VERBS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -157,6 +158,7 @@ def _revoke(world: World, what: dict[str, Any]) -> dict[str, Any]:
 
 
 _VERBS: dict[str, Callable[[World, dict[str, Any]], dict[str, Any]]] = {
+    **VERBS,
     "buy": _buy,
     "comp": _comp,
     "refund": _refund,

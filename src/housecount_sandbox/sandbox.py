@@ -1,4 +1,4 @@
-"""Both servers, running: in a thread of their own for tests, or in the caller's loop for the command."""
+"""The servers, running: in a thread of their own for tests, or in the caller's loop for the command."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Self
 from aiohttp import web
 
 from housecount_sandbox.eventbrite.hooks import Hooks
-from housecount_sandbox.faults import Faults
+from housecount_sandbox.faults import PLATFORMS, Faults
 from housecount_sandbox.server import PlatformServer
+from housecount_sandbox.xero.hooks import XeroHooks
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -23,7 +24,7 @@ HOST = "127.0.0.1"
 
 
 class Sandbox:
-    """`with Sandbox(world) as sandbox:` serves both platforms on loopback until the block ends.
+    """`with Sandbox(world) as sandbox:` serves the platforms and Xero on loopback until the block ends.
 
     Ports: 0 takes a free one. `trickle` is how many happenings a minute the world makes by itself.
     """
@@ -36,16 +37,20 @@ class Sandbox:
         trickle: float = 0.0,
         eventbrite_port: int = 0,
         humanitix_port: int = 0,
+        xero_port: int = 0,
     ) -> None:
         self.world = world
         self.faults = faults or Faults(world.stage.seed)
         self.hooks = Hooks(world)
+        self.xero_hooks = XeroHooks(world)
         world.trickle.per_minute = trickle
         self.servers = {
-            name: PlatformServer(name, world, self.faults, self.hooks, self._doors)
-            for name in ("eventbrite", "humanitix")
+            name: PlatformServer(
+                name, world, self.faults, self.xero_hooks if name == "xero" else self.hooks, self._doors
+            )
+            for name in PLATFORMS
         }
-        self._ports = {"eventbrite": eventbrite_port, "humanitix": humanitix_port}
+        self._ports = {"eventbrite": eventbrite_port, "humanitix": humanitix_port, "xero": xero_port}
         self._runners: dict[str, web.ServerRunner] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -61,6 +66,16 @@ class Sandbox:
         """The base URL with the version, without a trailing slash."""
         return f"http://{HOST}:{self._ports['humanitix']}/v1"
 
+    @property
+    def xero_url(self) -> str:
+        """The root of Xero's host, without a trailing slash: sign-in and consent are there too."""
+        return f"http://{HOST}:{self._ports['xero']}"
+
+    @property
+    def xero_api_url(self) -> str:
+        """The base URL of Xero's accounting API, without a trailing slash."""
+        return f"{self.xero_url}/api.xro/2.0"
+
     def requests(self, platform: str) -> Counter[str]:
         """How often each path of the platform was asked for."""
         return self.servers[platform].requests
@@ -71,6 +86,18 @@ class Sandbox:
         return {
             "eventbrite": {"url": self.eventbrite_url, "accounts": accounts["eventbrite"]},
             "humanitix": {"url": self.humanitix_url, "accounts": accounts["humanitix"]},
+            # No accounts that sell anything; `apps` are what may write into the books.
+            "xero": {
+                "url": self.xero_api_url,
+                "identity_url": self.xero_url,
+                "login_url": self.xero_url,
+                "accounts": [],
+                "apps": accounts["xero"],
+                "tenants": [
+                    {"id": each.id, "name": each.name, "country": each.country}
+                    for each in self.world.xero.tenants
+                ],
+            },
         }
 
     async def start(self) -> None:
@@ -82,6 +109,7 @@ class Sandbox:
             self._runners[name] = runner
             await self._listen(name)
         await self.hooks.start()
+        await self.xero_hooks.start()
         self.faults.watchers.append(self._faults_changed)
         self._tasks.append(asyncio.create_task(self.world.trickle.run()))
 
@@ -92,6 +120,7 @@ class Sandbox:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
         await self.hooks.stop()
+        await self.xero_hooks.stop()
         if self._faults_changed in self.faults.watchers:
             self.faults.watchers.remove(self._faults_changed)
         for runner in self._runners.values():

@@ -15,14 +15,16 @@ from housecount_sandbox.clock import http_date
 from housecount_sandbox.damage import hurt
 from housecount_sandbox.eventbrite.routes import EventbriteApi
 from housecount_sandbox.exchange import Answer, Conditions, Question
-from housecount_sandbox.faults import BENDING, BLUNT, CUTTING, DAMAGE, Fault, Faults
+from housecount_sandbox.faults import BENDING, BLUNT, CUTTING, DAMAGE, LOSING, Fault, Faults
 from housecount_sandbox.humanitix.routes import HumanitixApi
+from housecount_sandbox.xero.routes import XeroApi
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from housecount_sandbox.eventbrite.hooks import Hooks
     from housecount_sandbox.world import World
+    from housecount_sandbox.xero.hooks import XeroHooks
 
     Settle = Callable[[], Awaitable[None]]
 
@@ -32,10 +34,19 @@ _HTML = (
 )
 
 
-class PlatformServer:
-    """One platform's requests. `name` is eventbrite or humanitix."""
+_APIS: dict[str, type[EventbriteApi] | type[HumanitixApi] | type[XeroApi]] = {
+    "eventbrite": EventbriteApi,
+    "humanitix": HumanitixApi,
+    "xero": XeroApi,
+}
 
-    def __init__(self, name: str, world: World, faults: Faults, hooks: Hooks, settle: Settle) -> None:
+
+class PlatformServer:
+    """One platform's requests. `name` is eventbrite, humanitix or xero."""
+
+    def __init__(
+        self, name: str, world: World, faults: Faults, hooks: Hooks | XeroHooks, settle: Settle
+    ) -> None:
         self.name = name
         self.world = world
         self.faults = faults
@@ -45,7 +56,7 @@ class PlatformServer:
         # How often each path was asked for, credentials and arguments left out; control is not counted.
         self.requests: Counter[str] = Counter()
         self.statuses: Counter[int] = Counter()
-        self._api = EventbriteApi(world) if name == "eventbrite" else HumanitixApi(world)
+        self.api = _APIS[name](world)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
@@ -62,7 +73,7 @@ class PlatformServer:
         headers = {name.lower(): value for name, value in request.headers.items()}
         question = Question(request.method, path, query, headers, body)
         try:
-            answer = await self._answer(question)
+            answer = await self._present(question)
         except ConnectionResetError:
             self.statuses[0] += 1
             _abort(request)
@@ -73,6 +84,13 @@ class PlatformServer:
             return await _truncated(request, answer, cuts[0])
         return _plain(answer)
 
+    async def _present(self, question: Question) -> Answer:
+        if not isinstance(self.api, XeroApi):
+            return await self._answer(question)
+        # Xero counts how many are being answered, and counts a call before it looks at it.
+        with self.api.presence(question) as refusal:
+            return refusal if refusal is not None else await self._answer(question)
+
     async def _answer(self, question: Question) -> Answer:
         first = "continuation" not in question.query and question.query.get("page", "1") == "1"
         struck = self.faults.strike(self.name, question.path, BLUNT | BENDING, first_page=first)
@@ -80,17 +98,36 @@ class PlatformServer:
             if fault.kind == "latency":
                 await asyncio.sleep(fault.seconds or 0)
             elif (blunt := self._blunt(fault, question)) is not None:
+                self._remember(question, blunt)
                 return blunt
             else:
                 self._bend(fault, question)
         if question.conditions.revision is None:
             question.conditions.revision = self._lagging()
-        answer = self._api.respond(question)
+        answer = self.api.respond(question)
         if answer.delay:
             await asyncio.sleep(answer.delay)
-        if answer.status == 200 and question.method == "GET":
+        if answer.status == 200 and (question.method == "GET" or self.name == "xero"):
             self._damage(question.path, answer)
+        for fault in self.faults.strike(self.name, question.path, LOSING):
+            answer = await self._lose(fault, question, answer)
         return answer
+
+    async def _lose(self, fault: Fault, question: Question, answer: Answer) -> Answer:
+        """Everything was done, but who asked does not hear of it."""
+        if fault.mode == "reset":
+            raise ConnectionResetError
+        if fault.mode == "late":
+            await asyncio.sleep(fault.seconds or 0)
+            return answer
+        error = _page(fault.status) if fault.html else self._error(fault.status)
+        self._remember(question, error)
+        return error
+
+    def _remember(self, question: Question, error: Answer) -> None:
+        """Xero replays its errors too, to who comes back with the same key."""
+        if isinstance(self.api, XeroApi) and error.status >= 500:
+            self.api.remember(question, error)
 
     def _blunt(self, fault: Fault, question: Question) -> Answer | None:
         """The answer in place of the platform's own; None for faults that only bend it."""
@@ -127,6 +164,8 @@ class PlatformServer:
             conditions.row_shift -= fault.rows
         elif fault.kind == "skips":
             conditions.row_shift += fault.rows
+        elif fault.kind == "cents_out":
+            conditions.cents_out += fault.rows
         elif fault.kind == "shift":
             self.world.trickle.arrive(self.name, question.path, fault.rows)
         elif fault.kind == "stale":
@@ -148,6 +187,8 @@ class PlatformServer:
         if self.name == "eventbrite":
             error = "HIT_RATE_LIMIT" if status == 429 else "INTERNAL_ERROR"
             text = f'{{"status_code":{status},"error":"{error}","error_description":"Something went wrong."}}'
+        elif self.name == "xero":
+            text = f'{{"Type":null,"Title":"Something went wrong","Status":{status},"Detail":"An error occurred"}}'
         else:
             error = "Too Many Requests" if status == 429 else "Internal Server Error"
             text = f'{{"statusCode":{status},"error":"{error}","message":"Something went wrong."}}'

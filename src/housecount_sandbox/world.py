@@ -1,4 +1,4 @@
-"""The world both servers show: one clock, one seed, two platforms, and the happenings that move it."""
+"""The world the servers show: one clock, one seed, two platforms, a Xero, and the happenings that move it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from housecount_sandbox.limits import Limits
 from housecount_sandbox.stage import Stage
 from housecount_sandbox.trickle import Trickle
 from housecount_sandbox.truth import ListingTruth, truth, truth_document
+from housecount_sandbox.xero.books import Xero
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,6 +42,7 @@ class World:
         self.limits = Limits()
         self.eventbrite = Eventbrite(self.stage)
         self.humanitix = Humanitix(self.stage)
+        self.xero = Xero(self.stage)
         self.trickle = Trickle(self)
 
     @classmethod
@@ -305,6 +307,7 @@ class World:
                 {"name": each.name, "key": each.key, "regions": each.regions}
                 for each in self.humanitix.accounts
             ],
+            "xero": self.xero.credentials(),
         }
 
 

@@ -494,7 +494,7 @@ def test_the_command_says_where_it_is_and_stops_cleanly(stop: signal.Signals) ->
     try:
         assert process.stdout is not None
         document = json.loads(process.stdout.readline())
-        assert set(document) == {"eventbrite", "humanitix"}
+        assert set(document) == {"eventbrite", "humanitix", "xero"}
         assert document["eventbrite"]["url"].startswith("http://127.0.0.1:")
         assert document["eventbrite"]["url"].endswith("/v3")
         assert document["humanitix"]["url"].endswith("/v1")
