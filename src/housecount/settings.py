@@ -31,12 +31,15 @@ INSTALLED_APPS = [
     "housecount.tenancy",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
     "django_htmx",
     "procrastinate.contrib.django",
     "housecount.box_office",
     "housecount.sync",
     "housecount.intake",
     "housecount.invoices",
+    "housecount.live",
+    "housecount.xero",
     "housecount.web",
 ]
 
@@ -49,6 +52,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "housecount.tenancy.middleware.TenancyMiddleware",
+    "housecount.web.live.CursorMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -117,6 +121,10 @@ ACCOUNT_RATE_LIMITS = {
     "invitation": "20/m/ip",
     "invite": "30/h/user",
 }
+MFA_ADAPTER = "housecount.tenancy.adapter.SecondFactorAdapter"
+MFA_TOTP_ISSUER = "Housecount"
+MFA_TOTP_TOLERANCE = 1  # a telephone's clock that is half a minute off is no reason to stay outside
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # see ACCOUNT_EMAIL_VERIFICATION
 # Limits count by the address that the outermost trusted proxy saw; the edge, where it stands before the pages, is one.
 ALLAUTH_TRUSTED_PROXY_COUNT = _ENVIRONMENT.proxies + (1 if os.environ.get("HOUSECOUNT_PAGES") else 0)
 LOGIN_URL = "account_login"
@@ -129,6 +137,8 @@ SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = _ENVIRONMENT.secure
 SESSION_COOKIE_NAME = "__Host-housecount" if _ENVIRONMENT.secure else "housecount"
 CSRF_COOKIE_SECURE = _ENVIRONMENT.secure
+CSRF_COOKIE_NAME = "__Host-housecount-csrf" if _ENVIRONMENT.secure else "csrftoken"
+CSRF_COOKIE_HTTPONLY = True  # pages hold the token themselves; no script reads the cookie
 CSRF_TRUSTED_ORIGINS = (
     [f"{urlsplit(_ENVIRONMENT.public_url).scheme}://{urlsplit(_ENVIRONMENT.public_url).netloc}"]
     if _ENVIRONMENT.public_url

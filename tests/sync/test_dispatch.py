@@ -22,7 +22,7 @@ from django.db import connections
 
 from housecount.box_office.models import Show
 from housecount.installation import environment
-from housecount.sync import alerts, dispatch, store
+from housecount.sync import alerts, dispatch, notices, store
 from housecount.sync.models import Alert
 from housecount.tenancy.identity import Identity, Role, acting_as
 from housecount.tenancy.models import User
@@ -167,13 +167,55 @@ def test_new_alerts_are_one_mail_to_those_who_decide(house: Stage, clock: Clock)
         "“eventbrite account” (Eventbrite) is not read any more. Eventbrite refuses the key." in letter.body
     )
     assert "“humanitix account” (Humanitix) is not read any more. Humanitix refuses the key." in letter.body
-    assert "What to do: Make a new key at the platform, then run housecount account reconnect" in letter.body
-    assert "https://tickets.example.org/accounts/" in letter.body
+    assert (
+        "What to do: Make a new key at the platform and let an admin give it on the page Sync" in letter.body
+    )
+    assert "https://tickets.example.org/sync/" in letter.body
     text = letter.message().as_string()
     for person in (house.house.admin, house.house.promoter, house.house.bookkeeper, house.house.act):
         assert person.user.email not in text, "nobody learns who else is told"
     assert dispatch.mail_alerts(clock) == 0
     assert [alert.mailed_at for alert in rows(house)] == [clock()] * 2
+
+
+@pytest.mark.usefixtures("mailing")
+def test_nobody_is_mailed_about_what_they_do_not_want(
+    house: Stage, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admin, promoter, bookkeeper = house.house.admin, house.house.promoter, house.house.bookkeeper
+    for person, wanted in ((promoter, ["oversell"]), (bookkeeper, ["account_stopped", "oversell"])):
+        with acting_as(person.identity):
+            notices.choose(person.membership, wanted)
+    listing = house.put_on(sold=3)
+    with acting_as(house.house.system):
+        Show.objects.filter(organisation_id=house.organisation_id, pk=listing.show_id).update(capacity=2)
+    stop(house, clock(), "humanitix")
+    real, refused = dispatch._send, []
+
+    def refuse_once(letter: Any, receivers: Any) -> str:
+        if "not read any more" in letter.body and not refused:
+            refused.append(letter)
+            return "The mail server did not take the mail (SMTPServerBusy)."
+        return real(letter, receivers)
+
+    monkeypatch.setattr(dispatch, "_send", refuse_once)
+    assert dispatch.mail_alerts(clock) == 1
+    clock.pass_by(minutes=1)
+    assert dispatch.mail_alerts(clock) == 1, "what was told is not told again when the other is"
+    told = {"oversold" in letter.subject: sorted(letter.recipients()) for letter in mail.outbox}
+    assert len(mail.outbox) == 2
+    assert told == {
+        True: sorted(person.user.email for person in (admin, promoter, bookkeeper)),
+        False: sorted(person.user.email for person in (admin, bookkeeper)),
+    }
+    for person in (admin, bookkeeper):
+        with acting_as(person.identity):
+            notices.choose(person.membership, [])
+    resume(house, clock(), "humanitix")
+    assert dispatch.mail_alerts(clock) == 0
+    assert all(alert.closing_mailed_at for alert in rows(house) if alert.closed_at), (
+        "told to nobody, and done"
+    )
 
 
 @pytest.mark.usefixtures("mailing")

@@ -199,7 +199,7 @@ def test_first_reads_have_no_gaps(stage: Theatre) -> None:
 
 
 def test_gaps_are_told_by_account_the_latest_first(read_stage: Theatre) -> None:
-    from housecount.sync import queries
+    from housecount.sync import queries, watching
 
     stage = read_stage
     for event in (stage.cellar, stage.friday):
@@ -210,9 +210,9 @@ def test_gaps_are_told_by_account_the_latest_first(read_stage: Theatre) -> None:
         stage.read(full=True)
     organisation_id = stage.promoter.organisation_id
     with acting_as(stage.promoter.identity):
-        latest = queries.gaps(organisation_id, 1)
+        latest = watching.gaps_of(organisation_id)[:1]
         assert [gap.event_id for gap in latest] == [stage.friday.id]
-        mine = queries.gaps(organisation_id, 9, stage.promoter.accounts[HUMANITIX].pk)
+        mine = watching.gaps_of(organisation_id, account_id=stage.promoter.accounts[HUMANITIX].pk)
         assert [gap.event_id for gap in mine] == [stage.cellar.id]
         assert queries.count_gaps(organisation_id) == {
             stage.promoter.accounts[MELBOURNE].pk: 1,

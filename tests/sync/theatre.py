@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from housecount.box_office.models import Account, SalesEntry, SetAside
 from housecount.core.counting import Figures
-from housecount.sync import queries, services
+from housecount.sync import services, watching
 from housecount.sync.models import Agenda, Bookmark, Gap, ReadRun, Tally
 from housecount.sync.progress import Stop
 from housecount.sync.queries import ListingCount
@@ -82,7 +82,7 @@ class Theatre:
     def gaps(self) -> list[Gap]:
         """What sweeps found that reads had missed, the oldest first."""
         with acting_as(self.promoter.identity):
-            return queries.gaps(self.promoter.organisation_id, 10_000)[::-1]
+            return list(watching.gaps_of(self.promoter.organisation_id))[::-1]
 
     def tallies(self, number: int) -> dict[str, int]:
         """An account's counters."""

@@ -74,4 +74,5 @@ urlpatterns = [
     path("for-some/", for_some),
     path("for-members/", for_members),
     path("", include("housecount.tenancy.urls")),
+    path("", include("housecount.web.urls")),  # the frame of every page leads there
 ]

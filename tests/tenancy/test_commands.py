@@ -121,3 +121,14 @@ def test_an_address_that_is_none_is_refused(house: House) -> None:
     result = run("user", "create", "nobody", "--organisation", house.organisation.slug, "--role", "act")
     assert result.exit_code == 1
     assert "e-mail" in result.stderr
+
+
+def test_an_operator_is_made_and_unmade(house: House) -> None:
+    email = house.promoter.user.email
+    assert document(run("user", "operator", email.upper(), "--json"))["operator"] is True
+    assert user(email).is_staff
+    assert "does not operate this installation" in run("user", "operator", email, "--revoke").stdout
+    assert not user(email).is_staff
+    unknown = run("user", "operator", "nobody.at.all@example.com")
+    assert (unknown.exit_code, unknown.stdout) == (1, "")
+    assert "Nobody signs in with this address" in unknown.stderr

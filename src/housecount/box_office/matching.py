@@ -5,7 +5,7 @@ suggestions that wait for a person. Linking, unlinking and merging move listings
 listing, so nothing is lost. The caller owns the transaction and the identity.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import timedelta
 from uuid import UUID
 
@@ -147,9 +147,45 @@ def merge(source: Show, target: Show) -> None:
         _leave(source, target)
 
 
+def revive(source: Show, listing_ids: Collection[UUID], membership_ids: Collection[UUID]) -> Show:
+    """Takes back that `source` was merged into another show: it gets back those of its listings and of the acts on
+    its bill that are named, as far as they are still with the other. Returns the other.
+
+    Raises `NotPossible` where there is nothing to take back.
+    """
+    target = find_show(source.organisation_id, source.id)
+    listings = Listing.objects.filter(organisation_id=source.organisation_id, show=target)
+    back = listings.filter(pk__in=list(listing_ids))
+    if source.merged_into_id is None or not back.exists() or back.count() == listings.count():
+        raise NotPossible("That cannot be taken back any more: the listings have moved on since.")
+    back.update(show=source, linked_by="person")
+    source.merged_into = None
+    source.save(update_fields=["merged_into"])
+    on_the_bill = Appearance.objects.filter(organisation_id=source.organisation_id, show=source)
+    Appearance.objects.filter(
+        organisation_id=source.organisation_id, show=target, membership_id__in=list(membership_ids)
+    ).exclude(membership_id__in=on_the_bill.values("membership_id")).update(show=source)
+    return target
+
+
+def bill_only_of(source: Show, target: Show) -> list[UUID]:
+    """The memberships of the acts on the bill of `source` and not on that of `target`: they go along in a merge."""
+    there = Appearance.objects.filter(organisation_id=target.organisation_id, show=target)
+    mine = Appearance.objects.filter(organisation_id=source.organisation_id, show=source)
+    return list(
+        mine.exclude(membership_id__in=there.values("membership_id")).values_list("membership_id", flat=True)
+    )
+
+
 def decline(suggestion: Suggestion) -> None:
     """A person says that a suggested show is not it."""
     suggestion.declined = True
+    suggestion.save(update_fields=["declined"])
+
+
+def restore(suggestion: Suggestion) -> None:
+    """A person takes that back: the suggestion waits again."""
+    suggestion.declined = False
     suggestion.save(update_fields=["declined"])
 
 

@@ -9,6 +9,12 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from housecount.box_office.models_rollups import (  # noqa: F401
+    AccountDailyTotal,
+    DailyTotal,
+    FigureColumns,
+    HourlyTotal,
+)
 from housecount.core.counting import Category, EntryKind, Validity
 from housecount.tenancy.models import Membership, Organisation
 
@@ -59,7 +65,10 @@ class Show(models.Model):
 
     class Meta:
         db_table = "box_office_show"
-        indexes = [models.Index(fields=["organisation", "starts_at"], name="show_by_start")]
+        indexes = [
+            models.Index(fields=["organisation", "starts_at"], name="show_by_start"),
+            models.Index(fields=["organisation", "venue", "starts_at"], name="show_by_venue"),
+        ]
 
     def __str__(self) -> str:
         return self.title
@@ -214,26 +223,6 @@ class _Owned(models.Model):
         abstract = True
 
 
-class _Figures(models.Model):
-    """`core.counting.Figures` as columns; money in minor units."""
-
-    orders = models.BigIntegerField(default=0)
-    sold = models.BigIntegerField(default=0)
-    comps = models.BigIntegerField(default=0)
-    cancelled = models.BigIntegerField(default=0)
-    gross = models.BigIntegerField(default=0)
-    discounts = models.BigIntegerField(default=0)
-    refunds = models.BigIntegerField(default=0)
-    absorbed_fees = models.BigIntegerField(default=0)
-    passed_on_fees = models.BigIntegerField(default=0)
-    tax = models.BigIntegerField(default=0)
-    rebates = models.BigIntegerField(default=0)
-    extras = models.BigIntegerField(default=0)
-
-    class Meta:
-        abstract = True
-
-
 class RawRecord(_Owned):
     """What was read, as read, without personal fields: one row per version.
 
@@ -261,7 +250,7 @@ class RawRecord(_Owned):
         ]
 
 
-class Order(_Owned, _Figures):
+class Order(_Owned, FigureColumns):
     """An order as it stands. The figures are what it counts with all of its tickets; the `own_` columns are the
     money that the platform keeps on the order itself."""
 
@@ -332,7 +321,7 @@ class Ticket(_Owned):
         ]
 
 
-class SalesEntry(_Owned, _Figures):
+class SalesEntry(_Owned, FigureColumns):
     """One line of the sales ledger, never changed and never deleted: what changed in a ticket, or in the order
     itself where `ticket_id` is "". `sequence` counts the organisation's entries without a gap, in the order in
     which they were committed."""
@@ -366,7 +355,7 @@ class LedgerSequence(models.Model):
         db_table = "box_office_ledger_sequence"
 
 
-class ListingTotal(_Figures):
+class ListingTotal(FigureColumns):
     """The sum of a listing's entries, kept with every page that is stored."""
 
     pk = models.CompositePrimaryKey("organisation_id", "listing_id")

@@ -1,4 +1,4 @@
-"""Reading the box office for pages: lists of shows, and what stands behind a figure.
+"""Reading the box office for the page of a show: what stands behind a figure, and what belongs together.
 
 The caller sets the identity; every query names its organisation too. Money is in minor units of the row's
 currency; times are aware. Sums are sums of the ledger: what an order counts is decided in `core.counting` alone.
@@ -11,38 +11,18 @@ from typing import NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db.models import BooleanField, Count, ExpressionWrapper, F, Q, QuerySet, Sum
+from django.db.models import Count, F, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce, TruncDate
 
 from housecount.box_office import bulk
-from housecount.box_office.models import Listing, SalesEntry, SetAside, Show, Suggestion, TicketType
+from housecount.box_office.models import Listing, Order, SalesEntry, SetAside, Show, Suggestion, TicketType
 from housecount.core.counting import Category, Figures
 
 #: How far from a show another is offered to be merged with it.
 NEAR = timedelta(days=3)
 _MOST_NEAR = 40
-#: What the ledger can be asked for: every figure, and net.
-FIGURES = (*Figures._fields, "net")
-
-
-class ShowFilter(NamedTuple):
-    """Which shows to list: all words of `text` in title, venue or city; `since` <= start < `until`."""
-
-    text: str = ""
-    since: datetime | None = None
-    until: datetime | None = None
-
-
-class SectionTotal(NamedTuple):
-    """What the shows of one currency sold together, before or after the cut between past and upcoming."""
-
-    upcoming: bool
-    currency: str
-    shows: int
-    sold: int
-    comps: int
-    gross: int
-    net: int
+#: What the ledger can be asked for: every figure, net, and what the tickets were listed at.
+FIGURES = (*Figures._fields, "net", "list_value")
 
 
 class DayCount(NamedTuple):
@@ -52,6 +32,17 @@ class DayCount(NamedTuple):
     day: date
     sold: int
     comps: int
+    refunds: int = 0
+    cancelled: int = 0
+
+
+class OrdersSince(NamedTuple):
+    """Completed orders that were placed since a moment: the newest of them, and what all of them come to."""
+
+    newest: list[Order]
+    number: int
+    sold: int
+    gross: int
 
 
 class TypeCount(NamedTuple):
@@ -82,64 +73,6 @@ class Waiting(NamedTuple):
     candidates: list[Candidate]
 
 
-def matching_shows(organisation_id: UUID, wanted: ShowFilter) -> QuerySet[Show]:
-    """Shows that `wanted` lets through, in no order; those merged into others are left out."""
-    shows = Show.objects.filter(organisation_id=organisation_id, merged_into=None)
-    for word in wanted.text.split():
-        shows = shows.filter(
-            Q(title__icontains=word) | Q(venue__name__icontains=word) | Q(venue__city__icontains=word)
-        )
-    if wanted.since is not None:
-        shows = shows.filter(starts_at__gte=wanted.since)
-    if wanted.until is not None:
-        shows = shows.filter(starts_at__lt=wanted.until)
-    return shows
-
-
-def show_ids(
-    organisation_id: UUID, wanted: ShowFilter, *, newest_first: bool, limit: int, offset: int = 0
-) -> list[UUID]:
-    """Ids of a stretch of the shows that `wanted` lets through, by their start."""
-    order = ("-starts_at", "title", "id") if newest_first else ("starts_at", "title", "id")
-    shows = matching_shows(organisation_id, wanted).order_by(*order)
-    return list(shows.values_list("id", flat=True)[offset : offset + limit])
-
-
-def section_totals(organisation_id: UUID, wanted: ShowFilter, cut: datetime) -> list[SectionTotal]:
-    """Sums over all shows that `wanted` lets through, by side of `cut` and by currency."""
-    there = Q(listing__gone_at=None)
-
-    def added(name: str) -> Coalesce:
-        return Coalesce(Sum(f"listing__listingtotal__{name}", filter=there), 0)
-
-    rows = (
-        matching_shows(organisation_id, wanted)
-        .annotate(upcoming=ExpressionWrapper(Q(starts_at__gte=cut), output_field=BooleanField()))
-        .values("upcoming", "currency")
-        .annotate(
-            shows=Count("id", distinct=True),
-            sold=added("sold"),
-            comps=added("comps"),
-            gross_sum=added("gross"),
-            fees=added("absorbed_fees"),
-            rebates=added("rebates"),
-        )
-        .order_by("-upcoming", "currency")
-    )
-    return [
-        SectionTotal(
-            upcoming=row["upcoming"],
-            currency=row["currency"],
-            shows=row["shows"],
-            sold=row["sold"],
-            comps=row["comps"],
-            gross=row["gross_sum"],
-            net=Figures(gross=row["gross_sum"], absorbed_fees=row["fees"], rebates=row["rebates"]).net,
-        )
-        for row in rows
-    ]
-
-
 def shows_near(show: Show) -> list[Show]:
     """Other shows of the same currency within `NEAR` of this one, with their venues, by their start."""
     return list(
@@ -157,27 +90,61 @@ def shows_near(show: Show) -> list[Show]:
 
 def daily_counts(organisation_id: UUID, listing_ids: Collection[UUID], timezone: str) -> list[DayCount]:
     """What the listings sold day by day as it happened, the earliest day first."""
+    sums = ("sold", "comps", "refunds", "cancelled")
     rows = (
         SalesEntry.objects.filter(organisation_id=organisation_id, listing_id__in=list(listing_ids))
         .annotate(day=TruncDate("happened_at", tzinfo=ZoneInfo(timezone)))
         .values("listing_id", "day")
-        .annotate(sold_sum=Sum("sold"), comps_sum=Sum("comps"))
+        .annotate(**{f"{name}_sum": Sum(name) for name in sums})
         .order_by("day", "listing_id")
-        .values_list("listing_id", "day", "sold_sum", "comps_sum")
+        .values_list("listing_id", "day", *(f"{name}_sum" for name in sums))
     )
     return [DayCount(*row) for row in rows]
 
 
+def list_value(figures: Figures | SalesEntry) -> int:
+    """What tickets were listed at, before discounts and refunds, as far as the platform tells them: minor units."""
+    return figures.gross + figures.discounts + figures.refunds
+
+
 def ledger_lines(
-    organisation_id: UUID, listing_ids: Collection[UUID], *, figure: str = "", order_id: str = ""
+    organisation_id: UUID,
+    listing_ids: Collection[UUID],
+    *,
+    figure: str = "",
+    order_id: str = "",
+    kinds: Collection[str] = (),
 ) -> QuerySet[SalesEntry]:
-    """The ledger's lines of these listings, the latest first; only those that move `figure`, or of one order."""
+    """The ledger's lines of these listings, the latest first; only those that move `figure`, of one order, or of
+    some `kinds`."""
     lines = SalesEntry.objects.filter(organisation_id=organisation_id, listing_id__in=list(listing_ids))
+    if figure == "list_value":
+        lines = lines.annotate(list_value=F("gross") + F("discounts") + F("refunds"))
+    if kinds:
+        lines = lines.filter(kind__in=list(kinds))
     if figure in FIGURES:
         lines = lines.exclude(**{figure: 0})
     if order_id:
         lines = lines.filter(order_id=order_id)
     return lines.order_by("-happened_at", "-sequence")
+
+
+def orders_since(
+    organisation_id: UUID, listing_ids: Collection[UUID], since: datetime, limit: int
+) -> OrdersSince:
+    """The completed orders of these listings that were placed since `since` and are still there."""
+    orders = Order.objects.filter(
+        organisation_id=organisation_id,
+        listing_id__in=list(listing_ids),
+        placed_at__gte=since,
+        completed=True,
+        gone=False,
+    )
+    sums = orders.aggregate(
+        number=Count("*"), sold_sum=Coalesce(Sum("sold"), 0), gross_sum=Coalesce(Sum("gross"), 0)
+    )
+    newest = list(orders.order_by("-placed_at", "external_id")[:limit])
+    return OrdersSince(newest, sums["number"], int(sums["sold_sum"]), int(sums["gross_sum"]))
 
 
 def sum_of_lines(lines: QuerySet[SalesEntry]) -> tuple[int, Figures]:

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from housecount.box_office import bulk
+from housecount.box_office import bulk, rollups
 from housecount.box_office.catalogue import listing_index
 from housecount.box_office.ledger import AccountKey, load_orders, lock_account, write_entries
 from housecount.box_office.state import (
@@ -76,12 +76,14 @@ def repair(account: AccountKey, source: TicketSource, seen_at: datetime) -> Iter
     is put right by corrections, dated `seen_at`."""
     lock_account(account)
     yield from _check_totals(account)
+    yield from _check_rollups(account)
     for examined in _examine(account, source):
         found = list(_differences(account, examined))
         if found:
             _put_right(account, examined, seen_at)
             yield from found
     _reset_totals(account)
+    rollups.write_again(*account)
 
 
 def _put_right(account: AccountKey, examined: _Examined, seen_at: datetime) -> None:
@@ -129,7 +131,7 @@ def _flat(state: tuple[Any, ...]) -> Iterator[Any]:
 
 
 def check_sums(account: AccountKey) -> Iterator[Difference]:
-    """Entries must sum to each order, and to each listing's total."""
+    """Entries must sum to each order, to each listing's total, and to each day and hour."""
     rows = bulk.fetch(
         f"""
         SELECT external_id, max(figures) FILTER (WHERE source = 'order'), max(figures) FILTER (WHERE source = 'entries')
@@ -147,6 +149,7 @@ def check_sums(account: AccountKey) -> Iterator[Difference]:
     for order_id, kept, summed in rows:
         yield Difference(account.account_id, "order", order_id, "sum of entries", _text(kept), _text(summed))
     yield from _check_totals(account)
+    yield from _check_rollups(account)
 
 
 def _text(figures: Sequence[int] | None) -> str:
@@ -171,6 +174,13 @@ def _check_totals(account: AccountKey) -> Iterator[Difference]:
     )
     for listing_id, kept, summed in rows:
         yield Difference(account.account_id, "listing", listing_id, "total", _text(kept), _text(summed))
+
+
+def _check_rollups(account: AccountKey) -> Iterator[Difference]:
+    for row in rollups.unequal(*account):
+        yield Difference(
+            account.account_id, row.kind, row.key, "sum of entries", _text(row.kept), _text(row.summed)
+        )
 
 
 def _reset_totals(account: AccountKey) -> None:

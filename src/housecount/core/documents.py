@@ -119,13 +119,15 @@ class Standing(NamedTuple):
 
     `owed` is what the document as such asks for, never below zero: for a note, what it gives. `paid` is what was paid
     towards it less refunds, `prepaid` the deposits taken off it, `credited` what credit notes took off it; for
-    a note, `paid` is what was paid back and `credited` what was taken off other documents by it.
+    a note, `paid` is what was paid back and `credited` what was taken off other documents by it. `withheld` is the part
+    that the supplier never gets from us, because it is paid to the tax office for them: it is settled with that.
     """
 
     owed: int
     paid: int = 0
     prepaid: int = 0
     credited: int = 0
+    withheld: int = 0
 
     @property
     def settled(self) -> int:
@@ -134,8 +136,8 @@ class Standing(NamedTuple):
 
     @property
     def balance(self) -> int:
-        """What is still to be settled; below zero what is owed back, which is the party's credit."""
-        return self.owed - self.settled - self.credited
+        """What is still to be paid to the other side; below zero what is owed back, which is the party's credit."""
+        return self.owed - self.withheld - self.settled - self.credited
 
 
 def gives_credit(kind: Kind, total: int) -> bool:

@@ -4,7 +4,7 @@ Sources: A New Tax System (GST) Act 1999 (AU) s 29-70 and Div 99; LI 2023/20 (re
 GST Act 1985 (NZ) s 19F; HMRC Notice 700/62 (self-billing). Withholding is in `housecount.core.withholding`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
 from typing import Final, NamedTuple
 
@@ -43,6 +43,17 @@ class AgreementFacts(NamedTuple):
     supplies: str
     with_supplier: bool = True
     """Whether it is with the supplier of the document."""
+    objected_on: date | None = None
+    """The day on which the supplier objected to it."""
+
+
+class RegisterFacts(NamedTuple):
+    """What the business register said of a supplier, as a person read it there."""
+
+    checked_on: date
+    active: bool
+    registered_from: date | None
+    registered_to: date | None = None
 
 
 class DocumentFacts(NamedTuple):
@@ -62,6 +73,13 @@ class DocumentFacts(NamedTuple):
     agreement: AgreementFacts | None = None
     supplier_invoice: str | None = None
     """How the supplier's own invoice for the same show is called, when there is one."""
+    value_set_on: date | None = None
+    """The day on which what is paid was settled, where that is later than the show (a share of the door)."""
+    register: RegisterFacts | None = None
+    register_days: int | None = None
+    """How old the register's answer may be for an RCTI; None where none is asked for."""
+    adviser_missing: bool = False
+    """Whether RCTIs wait for an adviser's word, and there is none."""
 
     @property
     def taxed(self) -> bool:
@@ -73,8 +91,7 @@ _TAX: Final = {"AU": "GST", "NZ": "GST", "GB": "VAT"}
 
 def registered(party: PartyFacts, day: date) -> bool:
     """Whether the party was registered for GST or VAT on `day`."""
-    since, until = party.registered_from, party.registered_to
-    return since is not None and since <= day and (until is None or day <= until)
+    return _within(party.registered_from, party.registered_to, day)
 
 
 def refusals(facts: DocumentFacts) -> list[Refusal]:
@@ -92,6 +109,7 @@ def refusals(facts: DocumentFacts) -> list[Refusal]:
         found += _registration(facts, facts.supplier, "supplier")
         found += _own_number(facts.supplier, "supplier")
         found += _buyer_named(facts)
+        found += _register(facts)
     return found
 
 
@@ -171,6 +189,13 @@ def _rcti(facts: DocumentFacts) -> Iterator[Refusal]:
     if country == "GB" and not facts.supplier.address:
         yield Refusal("supplier_address_missing", f"{facts.supplier.name} has no address on file (UK-5).")
     yield from _agreement(facts)
+    yield from _register(facts)
+    yield from _copy_in_time(facts)
+    if facts.adviser_missing:
+        yield Refusal(
+            "adviser_not_asked",
+            "RCTIs are kept back until an adviser has confirmed them: enter the day under the settings of RCTIs (R-9).",
+        )
     if facts.supplier_invoice is not None:
         yield Refusal(
             "supplier_invoice_on_file",
@@ -195,6 +220,11 @@ def _agreement(facts: DocumentFacts) -> Iterator[Refusal]:
             "agreement_not_current",
             f"The agreement with {name} holds from {agreement.starts_on.isoformat()}{until}, "
             f"not on {day.isoformat()} (R-4).",
+        )
+    if agreement.objected_on is not None:
+        yield Refusal(
+            "agreement_objected",
+            f"{name} objected to the agreement on {agreement.objected_on.isoformat()} (R-5).",
         )
     if not agreement.supplies.strip():
         yield Refusal(
@@ -238,9 +268,62 @@ def _deposit(facts: DocumentFacts) -> Iterator[Refusal]:
         )
 
 
-def passes(check: object, number: str) -> bool:
+def _register(facts: DocumentFacts) -> Iterator[Refusal]:
+    """What the register said of the supplier, as far as it was asked."""
+    if facts.direction is not Direction.PAYABLE:
+        return
+    name, day, answer, days = facts.supplier.name, facts.issue_date, facts.register, facts.register_days
+    if facts.kind is Kind.RCTI and days is not None:
+        if answer is None:
+            yield Refusal(
+                "register_not_asked",
+                f"Nobody has looked {name} up in the business register: do so, and enter what it says (R-3).",
+            )
+        elif answer.checked_on + timedelta(days=days) < day:
+            yield Refusal(
+                "register_answer_old",
+                f"What the business register says of {name} was last looked up on {answer.checked_on.isoformat()}, "
+                f"more than {days} days ago: look again (R-3).",
+            )
+    if answer is None:
+        return
+    if not answer.active:
+        yield Refusal(
+            "supplier_abn_not_active",
+            f"On {answer.checked_on.isoformat()} the business register had {name} as cancelled: no tax can be on the "
+            "document (A-4).",
+        )
+    elif not _within(answer.registered_from, answer.registered_to, day):
+        yield Refusal(
+            "supplier_not_in_register",
+            f"On {answer.checked_on.isoformat()} the business register did not have {name} as registered for "
+            f"{_TAX.get(facts.supplier.country, 'tax')} on {day.isoformat()} (R-3).",
+        )
+
+
+def _copy_in_time(facts: DocumentFacts) -> Iterator[Refusal]:
+    """An RCTI that is issued when its copy should have been there already."""
+    last = rcti_copy_by(copy_counted_from(facts.issue_date, facts.supplied_on, facts.value_set_on))
+    if last < facts.issue_date:
+        yield Refusal(
+            "rcti_too_late",
+            f"{facts.supplier.name} should have had a copy by {last.isoformat()}, 28 days after the sale. Where the "
+            "value was set later, as of a share of the door, enter the day on which it was (R-6).",
+        )
+
+
+def copy_counted_from(issue_date: date, supplied_on: date | None, value_set_on: date | None) -> date:
+    """The day from which the days for an RCTI's copy are counted: when the value was set, else the sale. What is issued
+    before the show has its value then."""
+    return value_set_on or (issue_date if supplied_on is None else min(supplied_on, issue_date))
+
+
+def _within(since: date | None, until: date | None, day: date) -> bool:
+    return since is not None and since <= day and (until is None or day <= until)
+
+
+def passes(check: Callable[[str], str], number: str) -> bool:
     """Whether a number satisfies its checksum."""
-    assert callable(check)
     try:
         check(number)
     except NotAnIdentifier:
@@ -248,6 +331,11 @@ def passes(check: object, number: str) -> bool:
     return True
 
 
+def objection_until(issue_date: date) -> date:
+    """The last day on which a supplier may object to an agreement that is embedded in an RCTI (R-5)."""
+    return issue_date + timedelta(days=rates.on(rates.RCTI_OBJECTION_WITHIN, issue_date))
+
+
 def rcti_copy_by(value_set_on: date) -> date:
-    """The last day on which the supplier may get their copy: 28 days after the sale or after its value was set."""
+    """The last day on which the supplier may get a copy: 28 days after the sale or after its value was set (R-6)."""
     return value_set_on + timedelta(days=rates.on(rates.RCTI_COPY_WITHIN, value_set_on))

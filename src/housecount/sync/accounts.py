@@ -13,36 +13,50 @@ from housecount.platforms.base.source import CheckResult, TicketSource
 from housecount.platforms.http.budget import LocalBreaker, LocalBudget
 from housecount.platforms.http.client import Client
 from housecount.sync import agenda, doors
-from housecount.sync.clients import profile_of
+from housecount.sync.clients import ClientOf, profile_of
 from housecount.sync.database import DatabaseThread
 from housecount.sync.errors import AlreadyConnected, UnknownAccount
 from housecount.sync.models import HookDoor
 from housecount.sync.progress import utc_now
 from housecount.tenancy import crypto
 from housecount.tenancy.crypto import Secret
-from housecount.tenancy.identity import Identity, acting_as
+from housecount.tenancy.identity import Identity, Role, acting_as
 
 
-async def check(source: TicketSource, secret: Secret, regions: Sequence[str]) -> CheckResult:
+async def check(
+    source: TicketSource, secret: Secret, regions: Sequence[str], client_of: ClientOf = Client
+) -> CheckResult:
     """What the key opens. Raises a `PlatformError`: `ConfigError` when it opens nothing."""
     profile = profile_of(source, secret)
-    async with Client(
+    async with client_of(
         profile, LocalBudget(profile.rate, label=source.label), LocalBreaker(label=source.label)
     ) as client:
         return await source.check(client, regions)
 
 
 async def connect(
-    organisation_id: UUID, platform: str, secret: Secret, *, name: str = "", regions: Sequence[str] = ()
+    organisation_id: UUID,
+    platform: str,
+    secret: Secret,
+    *,
+    name: str = "",
+    regions: Sequence[str] = (),
+    by: UUID | None = None,
+    client_of: ClientOf = Client,
 ) -> Account:
     """A new account, after its key was checked; with a public address, its webhook is registered too. That this failed
-    is told by `doors.state_of` and tried again later. Raises a `PlatformError`, or `AlreadyConnected`."""
+    is told by `doors.state_of` and tried again later. `by` is the user who asked for it, for the audit log;
+    `client_of` makes the client that checks the key. Raises a `PlatformError`, or `AlreadyConnected`."""
     source = registry.source(platform)
-    result = await check(source, secret, regions)
-    async with DatabaseThread(Identity.system(organisation_id)) as database:
+    result = await check(source, secret, regions, client_of)
+    async with DatabaseThread(_engine(organisation_id, by)) as database:
         account = await database.run(_create, organisation_id, source, secret, name, result)
     await _register(account)
     return account
+
+
+def _engine(organisation_id: UUID, by: UUID | None) -> Identity:
+    return Identity(Role.SYSTEM, organisation_id, by)
 
 
 async def _register(account: Account) -> None:
@@ -75,11 +89,14 @@ def _create(
     return account
 
 
-async def reconnect(account: Account, secret: Secret) -> Account:
-    """The account with a new key, after that was checked; it is read again. Raises a `PlatformError`."""
+async def reconnect(
+    account: Account, secret: Secret, *, by: UUID | None = None, client_of: ClientOf = Client
+) -> Account:
+    """The account with a new key, after that was checked; it is read again. `by` and `client_of` as in `connect`.
+    Raises a `PlatformError`."""
     source = registry.source(account.platform)
-    result = await check(source, secret, [region for region in account.regions if region])
-    async with DatabaseThread(Identity.system(account.organisation_id)) as database:
+    result = await check(source, secret, [region for region in account.regions if region], client_of)
+    async with DatabaseThread(_engine(account.organisation_id, by)) as database:
         renewed = await database.run(_renew, account, secret, result)
     await _register(renewed)
     return renewed
@@ -101,11 +118,11 @@ def _renew(account: Account, secret: Secret, result: CheckResult) -> Account:
     return account
 
 
-def disconnect(account: Account) -> None:
+def disconnect(account: Account, *, by: UUID | None = None) -> None:
     """Forgets the account's key and reads it no more. What was read stays. Its webhook is removed at the platform
-    first, as far as that can be done: should it stay, its hooks find no door."""
+    first, as far as that can be done: should it stay, its hooks find no door. `by` as in `connect`."""
     asyncio.run(doors.remove_webhooks(AccountKey(account.organisation_id, account.pk)))
-    with acting_as(Identity.system(account.organisation_id)):
+    with acting_as(_engine(account.organisation_id, by)):
         Account.objects.filter(organisation_id=account.organisation_id, pk=account.pk).update(
             credential=b"", fingerprint="", hook_token=b"",
             state=AccountState.DISCONNECTED, state_reason="Disconnected by a person.",

@@ -100,7 +100,7 @@ def records() -> Iterable[Finding]:
             yield (
                 f"{organisation.slug}: records",
                 "warn",
-                f"{count} could not be read and are not counted; the page Accounts says why.",
+                f"{count} could not be read and are not counted; the page Sync says why.",
             )
 
 
@@ -147,8 +147,9 @@ def webhooks() -> Iterable[Finding]:
                 "Name the address at which the world reaches Housecount."
             ),
         )
-    elif trouble := doors.unreachable_port():
-        yield "webhooks", "warn", trouble
+    elif troubles := [said for each in registry.SOURCES.values() if (said := doors.unreachable_port(each))]:
+        for trouble in troubles:
+            yield "webhooks", "warn", trouble
     else:
         yield "webhooks", "ok", f"platforms reach Housecount at {host}."
     for organisation in all_organisations():
@@ -183,12 +184,12 @@ def alerts() -> Iterable[Finding]:
     """Whether alerts reach anybody, and which are open."""
     found = environment.load()
     if dispatch.mail_configured():
-        yield "alerts by mail", "ok", "they go to the admins and promoters of each organisation."
+        yield "alerts by mail", "ok", "they go to those in each organisation who want them."
     else:
         yield (
             "alerts by mail",
             "warn",
-            "HOUSECOUNT_EMAIL_URL is not set: nobody is told when something is wrong; the page Accounts shows it.",
+            "HOUSECOUNT_EMAIL_URL is not set: nobody is told when something is wrong; the page Sync shows it.",
         )
     if found.alert_url is not None:
         host = urlsplit(found.alert_url).hostname
@@ -208,7 +209,7 @@ def alerts() -> Iterable[Finding]:
     if open_now:
         causes = sorted({str(cause) for cause, _ in open_now})
         told = ", ".join(f"{cause} {sum(1 for each, _ in open_now if each == cause)}" for cause in causes)
-        yield "alerts", "warn", f"{len(open_now)} open ({told}): the page Accounts says what to do."
+        yield "alerts", "warn", f"{len(open_now)} open ({told}): the page Sync says what to do."
     else:
         yield "alerts", "ok", "none is open."
 

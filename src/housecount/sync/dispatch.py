@@ -1,4 +1,4 @@
-"""Telling of alerts: by mail to an organisation's admins and promoters, and signed to the operator's own address.
+"""Telling of alerts: by mail to those in an organisation who want it, and signed to the operator's own address.
 
 The rows of the alerts are the outbox. What is to be sent is claimed for a while under a row lock, sent outside
 any transaction, and marked as sent: two processes never send the same, and what a process was sending when it
@@ -23,10 +23,10 @@ from django.db.models.functions import Coalesce
 from housecount.core.errors import HousecountError, NextStep
 from housecount.core.signatures import sign
 from housecount.installation import environment
-from housecount.sync import letters
+from housecount.sync import letters, notices
 from housecount.sync.models import Alert
-from housecount.tenancy.identity import Identity, Role, acting_as
-from housecount.tenancy.models import Membership, Organisation
+from housecount.tenancy.identity import Identity, acting_as
+from housecount.tenancy.models import Organisation
 from housecount.tenancy.queries import all_organisations, organisation_by_slug
 
 logger = logging.getLogger(__name__)
@@ -103,7 +103,9 @@ def utc_now() -> datetime:
 
 # --- By mail ------------------------------------------------------------------------------------------
 def mail_alerts(now: Now = utc_now) -> int:
-    """Mails what is to be mailed: one mail for an organisation's new alerts, one for those that are over.
+    """Mails what is to be mailed: one mail for an organisation's new alerts, one for those that are over; several
+    where not everybody wants to be told of the same. No alert stands in two of them, so that none is told twice
+    when another cannot be sent.
 
     The number of mails sent. What the mail server refuses is tried again later.
     """
@@ -115,8 +117,14 @@ def mail_alerts(now: Now = utc_now) -> int:
         if time.monotonic() > ends:
             break
         claimed = _claim_mails(organisation.pk, now())
-        sent += _mail(organisation, [each for each in claimed if each.closed_at is None], now)
-        sent += _mail(organisation, [each for each in claimed if each.closed_at is not None], now)
+        with acting_as(Identity.system(organisation.pk)):
+            wanted = notices.receivers(organisation.pk)
+        groups: dict[tuple[bool, tuple[str, ...]], list[Alert]] = {}
+        for alert in claimed:
+            key = (alert.closed_at is not None, wanted.get(alert.cause, ()))
+            groups.setdefault(key, []).append(alert)
+        for (_, receivers), alerts in sorted(groups.items()):
+            sent += _mail(organisation, alerts, receivers, now)
     return sent
 
 
@@ -136,11 +144,7 @@ def _claim_mails(organisation_id: UUID, now: datetime) -> list[Alert]:
     return found
 
 
-def _mail(organisation: Organisation, alerts: Sequence[Alert], now: Now) -> int:
-    if not alerts:
-        return 0
-    with acting_as(Identity.system(organisation.pk)):
-        receivers = addresses(organisation.pk)
+def _mail(organisation: Organisation, alerts: Sequence[Alert], receivers: Sequence[str], now: Now) -> int:
     mine = Alert.objects.filter(organisation_id=organisation.pk, pk__in=[each.pk for each in alerts])
     trouble = ""
     if receivers:
@@ -157,16 +161,6 @@ def _mail(organisation: Organisation, alerts: Sequence[Alert], now: Now) -> int:
         if not trouble:
             mine.filter(trouble__startswith=_MAIL_TROUBLE).update(trouble="")
     return 1 if receivers and not trouble else 0
-
-
-def addresses(organisation_id: UUID) -> list[str]:
-    """Where the organisation's admins and promoters get mail. The caller sets the identity."""
-    members = Membership.objects.filter(
-        organisation_id=organisation_id,
-        role__in=[Role.ADMIN.value, Role.PROMOTER.value],
-        user__is_active=True,
-    )
-    return list(members.order_by("user__email").values_list("user__email", flat=True))
 
 
 def _send(letter: letters.Letter, receivers: Sequence[str]) -> str:
@@ -194,11 +188,12 @@ def send_test(slug: str = "") -> list[tuple[str, str]]:
     organisation = _for_test(slug) if mail_configured() or slug else None
     if mail_configured() and organisation is not None:
         with acting_as(Identity.system(organisation.pk)):
-            receivers = addresses(organisation.pk)
+            wanted = notices.receivers(organisation.pk)
+        receivers = sorted({address for addresses in wanted.values() for address in addresses})
         trouble = (
             _send(letters.trial_letter(organisation), receivers)
             if receivers
-            else "It has no admin or promoter."
+            else "Nobody there wants mail about alerts."
         )
         ways.append(("mail", trouble))
     if environment.load().alert_url is not None:

@@ -21,6 +21,7 @@ from housecount.installation import environment
 from housecount.platforms import registry
 from housecount.platforms.base.errors import Transient
 from housecount.platforms.base.hooks import Webhook, Webhooks
+from housecount.platforms.base.source import TicketSource
 from housecount.platforms.http.client import Client
 from housecount.sync.clients import ClientOf, client_for, hasty_client
 from housecount.sync.database import DatabaseThread
@@ -61,11 +62,11 @@ def address_of(account: Account) -> str:
     return f"{environment.load().public_url or LOCAL_URL}{path_of(account)}"
 
 
-def unreachable_port() -> str:
-    """What is wrong with the port of the public address, readable; "" when nothing is. Eventbrite reaches default
-    ports only: another one always ends in a time-out [observed]."""
+def unreachable_port(source: TicketSource) -> str:
+    """What is wrong with the port of the public address for `source`, readable; "" when nothing is, or it has no
+    webhooks."""
     public_url = environment.load().public_url
-    if public_url is None:
+    if public_url is None or source.webhooks is None or not source.webhooks.default_ports_only:
         return ""
     parts = urlsplit(public_url)
     if parts.port in (None, _DEFAULT_PORTS[parts.scheme]) or parts.hostname in (
@@ -75,9 +76,9 @@ def unreachable_port() -> str:
     ):
         return ""
     return (
-        f"HOUSECOUNT_PUBLIC_URL names port {parts.port}. Eventbrite reaches default ports only: its webhooks will not "
-        "arrive until Housecount is reached without a port in its address."
-    )  # fmt: skip
+        f"HOUSECOUNT_PUBLIC_URL names port {parts.port}. {source.label} reaches default ports only: its webhooks will "
+        "not arrive until Housecount is reached without a port in its address."
+    )
 
 
 def no_public_address() -> str:

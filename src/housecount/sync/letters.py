@@ -40,7 +40,7 @@ def letter(organisation: Organisation, alerts: Sequence[Alert], public_url: str 
     for alert in alerts[:_MOST]:
         lines += ["", *_paragraph(alert, organisation.timezone, public_url)]
     if len(alerts) > _MOST:
-        lines += ["", f"… and {len(alerts) - _MOST} more: the page Accounts lists them."]
+        lines += ["", f"… and {len(alerts) - _MOST} more: the page Sync lists them."]
     if not over:
         lines += [
             "",
@@ -62,6 +62,6 @@ def _paragraph(alert: Alert, zone: str, public_url: str | None) -> list[str]:
         return [alert.text, f"From {since} to {in_words(alert.closed_at, zone)}."]
     lines = [alert.text, f"What to do: {alert.advice}", f"Seen first: {since}."]
     if public_url is not None:
-        page = f"/shows/{alert.subject}/" if alert.cause == Cause.OVERSELL.value else "/accounts/"
+        page = f"/shows/{alert.subject}/" if alert.cause == Cause.OVERSELL.value else "/sync/"
         lines.append(f"{public_url}{page}")
     return lines

@@ -5,7 +5,7 @@ import uuid
 from django.db import models
 
 from housecount.box_office.models import Account
-from housecount.tenancy.models import Organisation
+from housecount.tenancy.models import Membership, Organisation
 
 
 class ReadRun(models.Model):
@@ -27,7 +27,10 @@ class ReadRun(models.Model):
 
     class Meta:
         db_table = "sync_read_run"
-        indexes = [models.Index(fields=["organisation", "account", "-started_at"], name="run_by_account")]
+        indexes = [
+            models.Index(fields=["organisation", "account", "-started_at"], name="run_by_account"),
+            models.Index(fields=["organisation", "-started_at", "-id"], name="run_by_time"),
+        ]
 
 
 class Bookmark(models.Model):
@@ -147,7 +150,10 @@ class Gap(models.Model):
 
     class Meta:
         db_table = "sync_gap"
-        indexes = [models.Index(fields=["organisation", "account", "-found_at"], name="gap_by_account")]
+        indexes = [
+            models.Index(fields=["organisation", "account", "-found_at"], name="gap_by_account"),
+            models.Index(fields=["organisation", "-found_at", "-id"], name="gap_by_time"),
+        ]
 
 
 class Tally(models.Model):
@@ -204,6 +210,24 @@ class Alert(models.Model):
                 fields=["organisation", "cause", "subject"],
                 condition=models.Q(closed_at=None),
                 name="one_open_alert_per_cause",
+            ),
+        ]
+
+
+class Notice(models.Model):
+    """That a member wants mail about a cause of alerts, or does not, where this is not what their role is given."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT)
+    membership = models.ForeignKey(Membership, on_delete=models.CASCADE)
+    cause = models.CharField(max_length=40)
+    mail = models.BooleanField()
+
+    class Meta:
+        db_table = "sync_notice"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organisation", "membership", "cause"], name="one_notice_per_cause"
             ),
         ]
 

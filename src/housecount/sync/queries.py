@@ -151,10 +151,11 @@ def sales_document(
 ) -> dict[str, Any]:
     """The count as the commands and the API give it. Money in minor units; times with their offset."""
     shows = count_shows(organisation_id, now, None if show_id is None else [show_id])
-    return {"organisation": slug, "shows": [_show_document(count) for count in shows]}
+    return {"organisation": slug, "shows": [show_document(count) for count in shows]}
 
 
-def _show_document(count: ShowCount) -> dict[str, Any]:
+def show_document(count: ShowCount) -> dict[str, Any]:
+    """One show of the count, as the commands and the API give it."""
     show = count.show
     return {
         "id": str(show.id),
@@ -241,14 +242,6 @@ def _account_reason(
         return "It was not read yet."
     late = [overdue(each, each.as_of, now) for each in events if each.as_of and each.next_at]
     return next(filter(None, late), None)
-
-
-def gaps(organisation_id: UUID, limit: int = 20, account_id: UUID | None = None) -> list[Gap]:
-    """Changes that reads had missed and sweeps found, the latest first."""
-    found = Gap.objects.filter(organisation_id=organisation_id).order_by("-found_at", "id")
-    if account_id is not None:
-        found = found.filter(account_id=account_id)
-    return list(found[:limit])
 
 
 def count_gaps(organisation_id: UUID) -> dict[UUID, int]:

@@ -119,8 +119,8 @@ def _stopped(accounts: Mapping[UUID, Account]) -> Iterator[Trouble]:
                 Cause.ACCOUNT_STOPPED,
                 str(account.pk),
                 f"{name_of(account)} is not read any more. {account.state_reason}".strip(),
-                "Make a new key at the platform, then run "
-                f"housecount account reconnect {account.pk}. Until then its figures stay as they were last read.",
+                "Make a new key at the platform and let an admin give it on the page Sync (or run housecount account "
+                f"reconnect {account.pk}). Until then its figures stay as they were last read.",
             )
 
 
@@ -255,8 +255,8 @@ def _dead_hooks(organisation_id: UUID, accounts: Mapping[UUID, Account]) -> Iter
             Cause.DEAD_HOOKS,
             str(account_id or ""),
             f"{number:,} webhook{'s' if number != 1 else ''}{whose} could not be handled, after many attempts.",
-            f"Run housecount webhooks list {chosen}--status dead to see why, and housecount webhooks replay "
-            f"{chosen}--status dead to try again. The next full sweep reads what they pointed at in any case.",
+            "See why on the page Sync, under Webhooks, and replay them there (or run housecount webhooks replay "
+            f"{chosen}--status dead). The next full sweep reads what they pointed at in any case.",
         )
 
 

@@ -10,8 +10,10 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render, resolve_url
 
+from housecount.core.errors import HousecountError
 from housecount.tenancy.identity import Identity, Role
 from housecount.tenancy.models import Membership, Organisation, User
+from housecount.tenancy.tokens import Bearer
 
 P = ParamSpec("P")
 V = TypeVar("V", bound=Callable[..., HttpResponseBase])
@@ -24,6 +26,10 @@ class TenantRequest(HttpRequest):
     identity: Identity
     organisation: Organisation | None
     memberships: list[Membership]
+    bearer: Bearer | None
+    """The API token that came with the request, where tokens are taken."""
+    bearer_trouble: HousecountError | None
+    """Why the token that came with the request is not taken; the request then acts for nobody."""
 
 
 class MemberRequest(TenantRequest):

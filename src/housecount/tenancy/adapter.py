@@ -1,11 +1,14 @@
 """How allauth signs people in here: by invitation only, and changing only the person who proved themselves."""
 
+from io import BytesIO
+
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.mfa.adapter import DefaultMFAAdapter
 from django.http import HttpRequest
 from django.urls import reverse
 
 from housecount.installation import environment
-from housecount.tenancy import mails
+from housecount.tenancy import crypto, mails
 from housecount.tenancy.identity import Identity, acting_as
 from housecount.tenancy.models import User
 
@@ -53,3 +56,30 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc] # allauth is 
         """The link in a password mail; `key` is as allauth made it."""
         path = reverse("account_reset_password_from_key", kwargs={"uidb36": "UID", "key": "KEY"})
         return public_link(self.request, path.replace("UID-KEY", key))
+
+
+class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc] # allauth is not typed
+    """One-time codes: their secrets are encrypted at rest."""
+
+    error_messages = {
+        **DefaultMFAAdapter.error_messages,
+        "incorrect_code": "This code is not right, or was used already. Wait for the next one.",
+    }
+
+    def encrypt(self, text: str) -> str:
+        """`text` as it is kept."""
+        return crypto.encrypt(text).decode()
+
+    def decrypt(self, encrypted_text: str) -> str:
+        """What was given to `encrypt`. Raises KeyMissing when the key is gone."""
+        return crypto.decrypt(encrypted_text.encode()).reveal()
+
+    def build_totp_svg(self, url: str) -> str:
+        """A picture of `url` for an app's camera, as an element to be put into a page as it is."""
+        import qrcode
+        from qrcode.image.svg import SvgPathImage
+
+        written = BytesIO()
+        qrcode.make(url, image_factory=SvgPathImage, border=2).save(written)
+        drawn = written.getvalue().decode()
+        return drawn[drawn.index("<svg") :].replace("<svg", '<svg role="img" aria-label="QR code"', 1)

@@ -1,8 +1,9 @@
 """Who a transaction acts for, and the refusal of every statement that acts for nobody in particular.
 
 The database decides what a row may be seen or changed by (`housecount.tenancy.walls`). It decides by three
-settings, `app.role`, `app.organisation_id` and `app.user_id`, and they are set here, together with the
-switch to the application's role, in one statement at the start of each transaction. Every one of them ends
+settings, `app.role`, `app.organisation_id` and `app.user_id`, and they are set here, together with
+`app.token_id` for the audit log and the switch to the application's role, in one statement at the start of each
+transaction. Every one of them ends
 with its transaction, so that a pooling proxy may hand the connection to somebody else after it.
 
 The guard sees what goes through a cursor's `execute` and `executemany`. A cursor's `copy` passes it by: use
@@ -69,6 +70,8 @@ class Identity:
     role: Role
     organisation_id: UUID | None = None
     user_id: UUID | None = None
+    token_id: UUID | None = None
+    """The API token that speaks for the person, if one does."""
 
     @classmethod
     def system(cls, organisation_id: UUID | None = None) -> Self:
@@ -160,12 +163,13 @@ def _tell_database(connection: BaseDatabaseWrapper, identity: Identity | None) -
         cursor.execute(
             "SELECT set_config('role', %s, true), set_config('app.role', %s, true),"
             " set_config('app.organisation_id', %s, true), set_config('app.user_id', %s, true),"
-            " set_config('TimeZone', 'UTC', true)",
+            " set_config('app.token_id', %s, true), set_config('TimeZone', 'UTC', true)",
             (
                 "none" if identity is None else roles.APP,
                 "" if identity is None else identity.role.value,
                 "" if identity is None or identity.organisation_id is None else str(identity.organisation_id),
                 "" if identity is None or identity.user_id is None else str(identity.user_id),
+                "" if identity is None or identity.token_id is None else str(identity.token_id),
             ),
         )
 

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from uuid import UUID
 
+from django.contrib.auth.models import AnonymousUser
 from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -15,9 +16,12 @@ from housecount.tenancy.access import TenantRequest
 from housecount.tenancy.identity import Identity, Role, acting_as, become
 from housecount.tenancy.models import Membership
 from housecount.tenancy.queries import memberships_of
+from housecount.tenancy.tokens import recognise
 
 SESSION_KEY = "organisation"
 """Where a session keeps the id of the organisation its person chose."""
+BEARER_PATHS = ("/api/", "/live/")
+"""Where API tokens are taken."""
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +34,10 @@ class TenancyMiddleware:
     `outside_tenancy`. Signing in and the like (routes named `account_…`) run as `nobody`, even for a
     member, because they look up people by e-mail address.
 
+    Under `BEARER_PATHS` an API token (`Authorization: Bearer …`) says who asks, and then it alone: a session that
+    comes with it counts for nothing, so that a request with a token needs no CSRF token. One that cannot be used
+    leaves nobody, and says why in `request.bearer_trouble`.
+
     Comes after the session and authentication middleware. Sessions need `housecount.tenancy.sessions`.
     """
 
@@ -40,12 +48,17 @@ class TenancyMiddleware:
         """The response, after its transaction is committed or undone."""
         route = _route(request)
         request.identity, request.organisation, request.memberships = Identity.nobody(), None, []
+        request.bearer = request.bearer_trouble = None
         if route is not None and getattr(route.func, "outside_tenancy", False):
             return self.get_response(request)
-        with acting_as(Identity.nobody()):
-            _recognise(
-                request, signing_in=route is not None and (route.url_name or "").startswith("account_")
-            )
+        token = _token(request)
+        if token is not None:
+            _recognise_token(request, token)
+        with acting_as(request.identity):
+            if token is None:
+                _recognise(
+                    request, signing_in=route is not None and (route.url_name or "").startswith("account_")
+                )
             response = self.get_response(request)
             if response.streaming:
                 raise RuntimeError(
@@ -76,6 +89,25 @@ def _route(request: HttpRequest) -> ResolverMatch | None:
         return resolve(request.path_info, getattr(request, "urlconf", None))
     except Resolver404:
         return None
+
+
+def _token(request: HttpRequest) -> str | None:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not request.path.startswith(BEARER_PATHS):
+        return None
+    return token.strip()
+
+
+def _recognise_token(request: TenantRequest, token: str) -> None:
+    request.user = AnonymousUser()
+    try:
+        bearer = recognise(token)
+    except HousecountError as error:
+        request.bearer_trouble = error
+        return
+    request.bearer, request.user = bearer, bearer.user
+    request.memberships, request.organisation = [bearer.membership], bearer.organisation
+    request.identity = bearer.identity
 
 
 def _recognise(request: TenantRequest, *, signing_in: bool) -> None:

@@ -2,15 +2,19 @@
 
 import uuid
 import zoneinfo
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.sessions.base_session import AbstractBaseSession
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Lower, Now
 
 from housecount.tenancy.identity import Identity, Role, acting_as
+
+if TYPE_CHECKING:
+    from housecount.tenancy.sessions import SessionStore
 
 
 def validate_timezone(value: str) -> None:
@@ -171,6 +175,7 @@ class AuditEntry(models.Model):
     action = models.CharField(max_length=6, help_text="INSERT, UPDATE or DELETE")
     actor_user_id = models.UUIDField(null=True)
     actor_role = models.CharField(max_length=16)
+    actor_token_id = models.UUIDField(null=True, help_text="The API token that spoke for the person.")
     at = models.DateTimeField()
     before = models.JSONField(null=True)
     after = models.JSONField(null=True)
@@ -183,3 +188,106 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action} {self.table} {self.row_id}"
+
+
+class ApiToken(models.Model):
+    """What a program signs in to the API with. Only a hash of it is kept; `prefix` is how people tell it apart.
+
+    It acts for `created_by`, in `role`, which is at most that person's own, and for what `scopes` name. It stops
+    when it expires, is revoked, or when its person leaves the organisation or holds less than `role`.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organisation = models.ForeignKey(Organisation, on_delete=models.CASCADE, related_name="api_tokens")
+    created_by = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    name = models.CharField(max_length=100)
+    prefix = models.CharField(max_length=12)
+    token_hash = models.BinaryField(unique=True, editable=False)
+    role = models.CharField(max_length=16, choices=ROLE_CHOICES)
+    scopes = models.JSONField(default=list)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    expires_at = models.DateTimeField(null=True)
+    last_used_at = models.DateTimeField(null=True, help_text="Written at most once a minute.")
+    revoked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "tenancy_api_token"
+        ordering = ["-created_at", "id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(role__in=[value for value, _ in ROLE_CHOICES]), name="api_token_role"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"API token {self.pk}"
+
+
+class ApiTokenUse(models.Model):
+    """How many requests a token has made in its current minute: shared by all processes, lost with a crash."""
+
+    token = models.OneToOneField(ApiToken, on_delete=models.CASCADE, primary_key=True)
+    organisation = models.ForeignKey(Organisation, on_delete=models.CASCADE, related_name="+")
+    began_at = models.DateTimeField()
+    used = models.PositiveIntegerField()
+
+    class Meta:
+        db_table = "tenancy_api_token_use"
+
+    def __str__(self) -> str:
+        return f"use of API token {self.token_id}"
+
+
+class ApiAnswer(models.Model):
+    """The answer to a write with an `Idempotency-Key`, kept so that the same request is answered the same again.
+
+    `principal` is the token or, without one, the person who asked; `request_hash` is that of method, address and
+    body. `status` is NULL until the first request is done, which only its own transaction sees.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organisation = models.ForeignKey(Organisation, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    principal = models.UUIDField()
+    key = models.CharField(max_length=100)
+    request_hash = models.BinaryField()
+    status = models.PositiveSmallIntegerField(null=True)
+    content_type = models.CharField(max_length=100, blank=True)
+    content = models.BinaryField(default=b"")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        db_table = "tenancy_api_answer"
+        constraints = [
+            models.UniqueConstraint(fields=["organisation", "principal", "key"], name="answered_once"),
+        ]
+        indexes = [models.Index(fields=["organisation", "created_at"], name="api_answer_by_age")]
+
+    def __str__(self) -> str:
+        return f"answer {self.pk}"
+
+
+class Session(AbstractBaseSession):
+    """Somebody's browser that is signed in, or may come to be. No address of the network is kept.
+
+    `device` is what the browser calls itself, in words; `seen_at` is written at most every few minutes.
+    """
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="sessions")
+    device = models.CharField(max_length=80, blank=True)
+    signed_in_at = models.DateTimeField(null=True)
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "tenancy_session"
+        indexes = [models.Index(fields=["user"], name="session_by_user")]
+
+    @classmethod
+    def get_session_store_class(cls) -> "type[SessionStore]":
+        """What reads and writes them."""
+        from housecount.tenancy.sessions import SessionStore
+
+        return SessionStore
+
+    def __str__(self) -> str:
+        return f"session of {self.user_id}"

@@ -15,6 +15,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone as clock
 from django.utils.text import slugify
 
+from housecount.tenancy import sessions
 from housecount.tenancy.errors import AlreadyThere, Invalid, InvitationUnusable, LastAdmin
 from housecount.tenancy.identity import PEOPLE, Identity, Role, acting_as, become
 from housecount.tenancy.models import Invitation, Membership, Organisation, User
@@ -221,12 +222,15 @@ def accept(token: str, *, name: str = "", password: str = "") -> NewMember:
 
 
 def change_role(membership: Membership, role: str) -> Membership:
-    """Give a member another role; as an admin or `system`. Raises Invalid and LastAdmin."""
+    """Give a member another role; as an admin or `system`. They sign in again, so that nothing of the former role
+    goes on. Raises Invalid and LastAdmin."""
     wanted = check_role(role)
     with transaction.atomic():
         _keep_an_admin(membership, leaving=wanted is not Role.ADMIN)
-        membership.role = wanted.value
-        membership.save(update_fields=["role"])
+        if membership.role != wanted.value:
+            membership.role = wanted.value
+            membership.save(update_fields=["role"])
+            sessions.end_all(membership.user_id)
     return membership
 
 
@@ -235,6 +239,7 @@ def remove_member(membership: Membership) -> None:
     with transaction.atomic():
         _keep_an_admin(membership, leaving=True)
         membership.delete()
+        sessions.end_all(membership.user_id)
 
 
 def _keep_an_admin(membership: Membership, *, leaving: bool) -> None:
@@ -251,3 +256,59 @@ def _keep_an_admin(membership: Membership, *, leaving: bool) -> None:
 def generated_password() -> str:
     """A password no rule refuses, for a person to be told once: 20 characters, over 100 bits."""
     return base64.b32encode(secrets.token_bytes(13)).decode().rstrip("=").lower()[:20]
+
+
+def change_organisation(
+    organisation: Organisation, *, name: str, timezone: str, currency: str, country: str
+) -> Organisation:
+    """The organisation with these facts; as an admin or `system` of it. Its slug stays: commands and addresses name
+    it. Whether its currency may change is the caller's to know. Raises Invalid, naming the value."""
+    changed = Organisation(
+        pk=organisation.pk,
+        name=" ".join(name.split()),
+        slug=organisation.slug,
+        timezone=timezone.strip(),
+        currency=currency.strip().upper(),
+        country=country.strip().upper(),
+        created_at=organisation.created_at,
+    )
+    _validate(changed)
+    changed.save(force_update=True, update_fields=["name", "timezone", "currency", "country"])
+    return changed
+
+
+def renew_invitation(invitation: Invitation, invited_by: User | None) -> tuple[Invitation, str]:
+    """A new invitation of the same address in the same role, and its token, as `invite`; the one before ends."""
+    return invite(invitation.organisation_id, invitation.email, invitation.role, invited_by)
+
+
+def revoke_invitation(invitation: Invitation) -> None:
+    """End an invitation that was not accepted: its link opens nothing any more. As an admin or `system`."""
+    invitation.delete()
+
+
+def set_operator(email: str, *, operator: bool) -> User:
+    """The user with this address, who from now on operates the installation or does not: for commands, in a
+    transaction of its own. Raises Invalid when there is no such user."""
+    with acting_as(Identity.system()):
+        user = User.objects.filter(email=check_email(email)).first()
+        if user is None:
+            raise Invalid("Nobody signs in with this address: housecount user create makes a user first.")
+        user.is_staff = operator
+        user.save(update_fields=["is_staff"])
+    return user
+
+
+def forget_second_factor(email: str) -> User:
+    """The user with this address, whose second factor and recovery codes are gone, and every session: for commands, in
+    a transaction of its own. Raises Invalid when there is no such user, or nothing to forget."""
+    from allauth.mfa.models import Authenticator
+
+    with acting_as(Identity.system()):
+        user = User.objects.filter(email=check_email(email)).first()
+        if user is None:
+            raise Invalid("Nobody signs in with this address: housecount user create makes a user first.")
+        if not Authenticator.objects.filter(user_id=user.pk).delete()[0]:
+            raise Invalid("They sign in by password alone already.")
+        sessions.end_all(user.pk)
+    return user

@@ -8,9 +8,11 @@ from uuid import UUID
 from allauth.account.adapter import get_adapter
 from allauth.core import ratelimit
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -22,7 +24,7 @@ from housecount.tenancy.errors import Invalid, InvitationUnusable, TenancyError
 from housecount.tenancy.forms import AcceptForm, InviteForm, RoleForm
 from housecount.tenancy.identity import Role
 from housecount.tenancy.middleware import SESSION_KEY
-from housecount.tenancy.models import Membership
+from housecount.tenancy.models import Invitation, Membership
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +67,7 @@ def choose_organisation(request: TenantRequest, slug: str) -> HttpResponse:
     """Go on in another of one's organisations."""
     for membership in request.memberships:
         if membership.organisation.slug == slug:
+            request.session.cycle_key()  # another role may begin here
             request.session[SESSION_KEY] = str(membership.organisation_id)
             return redirect("/")
     return render(request, "tenancy/no_organisation.html", status=404)
@@ -86,6 +89,7 @@ def _people(request: MemberRequest, form: InviteForm, status: int = 200) -> Http
             "members": queries.members(organisation_id),
             "invitations": queries.open_invitations(organisation_id),
             "form": form,
+            "now": timezone.now(),
             "role_choices": form.fields["role"].choices,  # type: ignore[attr-defined]
         },
         status=status,
@@ -101,9 +105,17 @@ def invite(request: MemberRequest) -> HttpResponse:
     form = InviteForm(request.POST)
     if not form.is_valid():
         return _people(request, form, status=422)
-    made, token = services.invite(
-        request.organisation.pk, form.cleaned_data["email"], form.cleaned_data["role"], request.user
-    )
+    with transaction.atomic():  # the one before ends only when the new one is on its way
+        made, token = services.invite(
+            request.organisation.pk, form.cleaned_data["email"], form.cleaned_data["role"], request.user
+        )
+        if not _mail(request, made, token):
+            transaction.set_rollback(True)
+    return redirect("people")
+
+
+def _mail(request: MemberRequest, made: Invitation, token: str) -> bool:
+    """Mails an invitation and says how that went; whether it went."""
     link = public_link(request, reverse("account_invitation", args=[token]))
     try:
         mails.send_invitation(made, link, request.user.get_short_name())
@@ -114,10 +126,41 @@ def invite(request: MemberRequest) -> HttpResponse:
             "The mail server did not take the invitation. Nothing was sent; try again in a few minutes, or "
             "ask whoever runs this installation to look at its mail settings.",
         )
-        made.delete()
-    else:
-        messages.success(request, f"An invitation is on its way to {made.email}.")
+        return False
+    messages.success(request, f"An invitation is on its way to {made.email}.")
+    return True
+
+
+@require_POST
+@require_role(Role.ADMIN)
+def resend_invitation(request: MemberRequest, invitation_id: UUID) -> HttpResponse:
+    """Mail an invitation anew, with a new link; the one before opens nothing any more."""
+    found = _invitation(request, invitation_id)
+    if not ratelimit.consume(request, action="invite", user=request.user):
+        return ratelimit.respond_429(request)  # type: ignore[no-any-return] # allauth is not typed
+    with transaction.atomic():
+        made, token = services.renew_invitation(found, request.user)
+        if not _mail(request, made, token):
+            transaction.set_rollback(True)
     return redirect("people")
+
+
+@require_POST
+@require_role(Role.ADMIN)
+def revoke_invitation(request: MemberRequest, invitation_id: UUID) -> HttpResponse:
+    """End an invitation that nobody has accepted."""
+    found = _invitation(request, invitation_id)
+    services.revoke_invitation(found)
+    messages.success(
+        request, f"The invitation of {found.email} is withdrawn: its link opens nothing any more."
+    )
+    return redirect("people")
+
+
+def _invitation(request: MemberRequest, invitation_id: UUID) -> Invitation:
+    return get_object_or_404(
+        Invitation, organisation_id=request.organisation.pk, pk=invitation_id, accepted_at=None
+    )
 
 
 @require_POST

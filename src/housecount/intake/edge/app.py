@@ -13,6 +13,8 @@ from typing import Final
 
 from housecount.core import signatures
 from housecount.core.errors import HousecountError
+from housecount.intake.edge.events import PATHS as FOLLOWED
+from housecount.intake.edge.events import Events
 from housecount.intake.edge.proxy import Pages
 from housecount.intake.edge.rows import Row, make_row
 from housecount.intake.edge.schedule import Schedule
@@ -88,7 +90,8 @@ class Edge:
     """The application.
 
     `sources` are the platforms whose hooks are understood; `secrets` holds their webhook secrets, as far as there
-    are any; without `operator_token` nobody may ask for a read. Without `pages`, it is alone.
+    are any; without `operator_token` nobody may ask for a read. Without `pages`, it is alone, and there are no
+    `events`: nobody says whose they are.
     """
 
     def __init__(
@@ -100,6 +103,7 @@ class Edge:
         secrets: Mapping[str, str],
         operator_token: str | None,
         pages: Pages | None = None,
+        events: Events | None = None,
         body_seconds: float = BODY_SECONDS,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -109,6 +113,7 @@ class Edge:
         self._secrets = secrets
         self._operator_token = operator_token
         self._pages = pages
+        self._events = events
         self._deadlines = Deadlines(body_seconds)
         self._now = now
 
@@ -120,6 +125,8 @@ class Edge:
                 await self._machine(scope, path, receive, send)
             elif path == "/healthz" and scope["method"] in {"GET", "HEAD"}:
                 await _ALIVE(send)
+            elif self._events is not None and path in FOLLOWED:
+                await self._events(scope, receive, send)
             elif self._pages is not None:
                 await self._pages(scope, receive, send)
             elif path == "/readyz" and scope["method"] in {"GET", "HEAD"}:
@@ -135,9 +142,13 @@ class Edge:
             message = await receive()
             if message["type"] == "lifespan.startup":
                 await self._store.start()
+                if self._events is not None:
+                    self._events.start()
                 await send({"type": "lifespan.startup.complete"})
             else:
                 watching.cancel()
+                if self._events is not None:
+                    await self._events.stop()
                 await self._store.stop()
                 if self._pages is not None:
                     await self._pages.close()

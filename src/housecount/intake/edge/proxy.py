@@ -42,6 +42,10 @@ _BODILESS: Final = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 _READ_WHOLE: Final = 64 * 1024
 _NOT_MADE_UP: Final = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
 _TIMEOUT: Final = ClientTimeout(total=None, sock_connect=5.0, sock_read=300.0)
+_ASKING: Final = ClientTimeout(total=10.0)
+_OF_A_BODY: Final = ("content-length", "content-type", "content-encoding")
+#: What asks for something else than a plain answer in plain words.
+_CONDITIONAL: Final = ("accept", "accept-encoding", "if-none-match", "if-modified-since", "range")
 
 _AWAY_PAGE: Final = b"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -55,6 +59,10 @@ _AWAY_DOCUMENT: Final = (
     b'{"code": "starting", "message":'
     b' "The site is starting or being updated. Please try again in a few seconds."}'
 )
+
+
+class Away(Exception):
+    """The pages do not answer."""
 
 
 class Pages:
@@ -81,6 +89,24 @@ class Pages:
         finally:
             for task in (asking, watching):
                 task.cancel()
+
+    async def ask(self, scope: Scope, path: str) -> tuple[int, bytes]:
+        """What the pages answer to `GET path` with the headers of a request of somebody's: status and body. Raises
+        Away."""
+        headers = _request_headers(scope, dict(scope["headers"]))
+        for name in (*_OF_A_BODY, *_CONDITIONAL):
+            headers.popall(name, None)
+        try:
+            async with self._opened().get(
+                self._origin + path,
+                headers=headers,
+                allow_redirects=False,
+                skip_auto_headers=_NOT_MADE_UP,
+                timeout=_ASKING,
+            ) as response:
+                return response.status, await response.read()
+        except (ClientError, OSError, TimeoutError):
+            raise Away from None
 
     async def close(self) -> None:
         """Closes the connections."""

@@ -9,20 +9,23 @@ import msgspec
 
 from housecount.platforms.base.hooks import HookReading
 from housecount.platforms.base.source import TicketSource
+from housecount.platforms.registry import SOURCES
 
-#: Headers that say something about a delivery. Never one that holds a secret: cookies, authorization, signatures.
+_KEPT_FROM_ALL: Final = (
+    "content-type",
+    "user-agent",
+    "user-id-sender",
+    "webhook-id",
+    "webhook-timestamp",
+    "x-platform",
+    "x-request-id",
+)
+#: Headers that say something about a delivery, of anybody's and of each platform's own. Never one that holds a
+#: secret: cookies, authorization, signatures.
 KEPT_HEADERS: Final = tuple(
     (name.encode(), name)
-    for name in (
-        "content-type",
-        "user-agent",
-        "user-id-sender",
-        "webhook-id",
-        "webhook-timestamp",
-        "x-eventbrite-delivery",
-        "x-eventbrite-event",
-        "x-platform",
-        "x-request-id",
+    for name in sorted(
+        {*_KEPT_FROM_ALL, *(each for source in SOURCES.values() for each in source.hook_headers)}
     )
 )
 _LONGEST_HEADER = 500

@@ -40,6 +40,9 @@ class Webhook(Struct, frozen=True, kw_only=True):
 class Webhooks(Protocol):
     """How a platform's webhooks are managed, one of its organisations at a time."""
 
+    #: Whether it reaches addresses at the default ports (80, 443) and at no other.
+    default_ports_only: bool
+
     async def listed(self, client: Client, organisation_id: str) -> Sequence[Webhook]:
         """Those there are, ours and others'."""
         ...

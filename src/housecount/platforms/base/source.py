@@ -39,6 +39,13 @@ class Setting(Struct, frozen=True, kw_only=True):
     help: str = ""
 
 
+class Region(Struct, frozen=True, kw_only=True):
+    """A part of a platform that an account may have to be read in. `code` is what `check` is given."""
+
+    code: str
+    name: str
+
+
 class Scope(Struct, frozen=True, kw_only=True):
     """Where in an account to look: the platform's organisation ids, and regions ("" = the account's default)."""
 
@@ -97,6 +104,12 @@ class TicketSource(Protocol):
     label: str
     caps: Capabilities
     settings: tuple[Setting, ...]
+    #: What a person does to get the key and to connect with it, step by step, each a sentence or two.
+    connect_steps: tuple[str, ...]
+    #: The regions a person may choose among; () where the platform has none.
+    regions: tuple[Region, ...]
+    #: Headers of its webhooks that say something about a delivery and hold no secret, in lower case.
+    hook_headers: tuple[str, ...]
     #: None where the platform has no webhooks that can be managed.
     webhooks: Webhooks | None
 

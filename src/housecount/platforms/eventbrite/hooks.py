@@ -109,6 +109,9 @@ def _word(value: object) -> str:
 class EventbriteWebhooks:
     """The webhooks of an account's organisations."""
 
+    #: An address with another port always ends in a time-out [observed].
+    default_ports_only = True
+
     async def listed(self, client: Client, organisation_id: str) -> Sequence[Webhook]:
         """Those of the organisation. One that tells of a single event is shown without actions, for it is never
         complete. Raises `ConfigError` without the right to see them."""

@@ -10,6 +10,7 @@ from housecount.platforms.base.source import (
     Capabilities,
     CheckResult,
     KnownEvent,
+    Region,
     Scope,
     Setting,
     Slice,
@@ -48,6 +49,17 @@ class Eventbrite:
             help="Eventbrite: Account settings > Developer links > API keys > Show API key > Private token.",
         ),
     )
+
+    connect_steps: tuple[str, ...] = (
+        "Sign in to Eventbrite as a person who may see the orders and attendees of your organisation.",
+        "Open Account settings, then Developer links, then API keys. Create a key if there is none: any name will do.",
+        (
+            "Choose “Show API key, client secret and tokens” and copy the private token. The API key and the public "
+            "token beside it look alike and do not work."
+        ),
+    )
+    regions: tuple[Region, ...] = ()
+    hook_headers: tuple[str, ...] = ("x-eventbrite-delivery", "x-eventbrite-event")
 
     webhooks: Webhooks | None = hooks.EventbriteWebhooks()
 

@@ -71,10 +71,12 @@ class _Request(msgspec.Struct, frozen=True, kw_only=True):
     """`content`: JSON, or None for none. Only a request that goes with a `content` says what type it is: Eventbrite
     ignores the parameters of a GET that names one."""
 
-    method: Literal["GET", "POST", "DELETE"]
+    method: Literal["GET", "POST", "PUT", "DELETE"]
     path: str
     query: Mapping[str, str] = {}
     content: bytes | None = None
+    content_type: str = "application/json"
+    headers: Mapping[str, str] = {}
 
 
 class Answer(Generic[T]):
@@ -177,6 +179,38 @@ class Client:
         """Removes what is at `path`. Raises as `get`; `Gone` where there is nothing (any more)."""
         await self._call(_Request(method="DELETE", path=path), lambda _: None, self._worth_repeating)
 
+    async def send(
+        self,
+        method: Literal["GET", "POST", "PUT", "DELETE"],
+        path: str,
+        decode: Callable[[bytes], T],
+        *,
+        query: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        content_type: str = "application/json",
+        headers: Mapping[str, str] | None = None,
+        repeat: Literal["always", "unheard", "undone"] = "undone",
+    ) -> Answer[T]:
+        """The answer to a request with headers of its own, read by `decode`. Raises as `get`.
+
+        `repeat`: `always` for what may be done twice; `unheard` for what the platform itself does only once (it is
+        sent again when no answer came, never after one that says it failed); `undone` as `post`.
+        """
+        request = _Request(
+            method=method,
+            path=path,
+            query={name: value for name, value in (query or {}).items() if value},
+            content=content,
+            content_type=content_type,
+            headers=headers or {},
+        )
+        rules = {
+            "always": self._worth_repeating,
+            "unheard": self._unheard,
+            "undone": self._certainly_not_done,
+        }
+        return await self._call(request, decode, rules[repeat])
+
     async def _call(
         self, request: _Request, decode: Callable[[bytes], T], repeat: Callable[[BaseException], bool]
     ) -> Answer[T]:
@@ -209,6 +243,11 @@ class Client:
     def _certainly_not_done(self, error: BaseException) -> bool:
         return isinstance(error, RateLimited | Unreached) and self._worth_repeating(error)
 
+    def _unheard(self, error: BaseException) -> bool:
+        return self._certainly_not_done(error) or (
+            self._worth_repeating(error) and not isinstance(error, ServerFailed)
+        )
+
     def _wait(self, state: RetryCallState) -> float:
         """Full jitter, on top of what the platform asks for: callers that failed together do not return together."""
         error = state.outcome.exception() if state.outcome else None
@@ -228,7 +267,8 @@ class Client:
         if reading is not None:
             await self._budget.report(reading)
         if not 200 <= status < 300:
-            error = self.profile.classify(status, headers, body) if is_json(body) else None
+            known = self.profile.classifies_all or is_json(body)
+            error = self.profile.classify(status, headers, body) if known else None
             error = error or usual_error(self.profile.label, path, status, headers, body)
             if isinstance(error, RateLimited):
                 await self._budget.hold(error.after)
@@ -248,7 +288,8 @@ class Client:
                     self.profile.base_url + path,
                     params=request.query,
                     content=request.content,
-                    headers=None if request.content is None else {"Content-Type": "application/json"},
+                    headers=dict(request.headers)
+                    | ({} if request.content is None else {"Content-Type": request.content_type}),
                     timeout=timeout,
                 ) as response,
             ):

@@ -20,7 +20,8 @@ class Profile:
 
     `base_url` has no trailing slash. `header_value` carries the secret and stays out of the repr. `credential`
     names the secret without telling it: rows of the budget are kept under it. `first_timeout` is for the first
-    answer of a client, in seconds: some platforms wake up slowly.
+    answer of a client, in seconds: some platforms wake up slowly. `classifies_all`: `classify` also reads errors
+    whose body is no JSON object.
     """
 
     platform: str
@@ -31,6 +32,7 @@ class Profile:
     credential: str
     rate: Rate
     classify: Classify = field(repr=False, default=lambda *_: None)
+    classifies_all: bool = False
     read_budget: ReadBudget = field(repr=False, default=lambda _: None)
     concurrency: int = 4
     first_timeout: float = 40.0

@@ -13,6 +13,7 @@ from housecount.platforms.base.source import (
     Capabilities,
     CheckResult,
     KnownEvent,
+    Region,
     Scope,
     Setting,
     Slice,
@@ -50,6 +51,35 @@ class Humanitix:
             help="Humanitix console: Account > Advanced > API key. A new key ends the old one at once.",
         ),
     )
+
+    connect_steps: tuple[str, ...] = (
+        "Sign in to the Humanitix console with the account that owns your events.",
+        "Open Account, then Advanced, then API key.",
+        (
+            "If another program reads this account already, give the key it uses: a new key ends the old one at once, "
+            "for everybody. Otherwise make a key and copy it."
+        ),
+        (
+            "A key shows only its own region unless it is asked for others, and nothing tells you that something is "
+            "missing. If you sell in more than one country, choose each of them below."
+        ),
+    )
+    regions: tuple[Region, ...] = tuple(
+        Region(code=code, name=name)
+        for code, name in (
+            ("AU", "Australia"),
+            ("NZ", "New Zealand"),
+            ("US", "United States"),
+            ("GB", "United Kingdom"),
+            ("CA", "Canada"),
+            ("DE", "Germany"),
+            ("FJ", "Fiji"),
+            ("MX", "Mexico"),
+            ("MY", "Malaysia"),
+            ("SG", "Singapore"),
+        )
+    )
+    hook_headers: tuple[str, ...] = ()
 
     webhooks: Webhooks | None = None
 

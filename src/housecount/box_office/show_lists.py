@@ -1,0 +1,262 @@
+"""Reading the box office for lists of shows: which to show, in which order, what they come to, how they sell now.
+
+The caller sets the identity; every query names its organisation too. Money is in minor units of the row's
+currency; times are aware. Sums are sums of the ledger.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from django.db.models import (
+    BooleanField,
+    Case,
+    Count,
+    Exists,
+    ExpressionWrapper,
+    F,
+    FloatField,
+    Max,
+    Min,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Sum,
+    Value,
+    When,
+)
+from django.db.models.functions import Cast, Coalesce, Lower, NullIf, Trim
+
+from housecount.box_office import bulk
+from housecount.box_office.models import Account, Listing, ListingTotal, SalesEntry, Show, Venue
+from housecount.core.counting import Figures
+
+#: How many windows of 24 hours `recent_sales` looks back.
+RECENT_DAYS: Final = 14
+#: Shows further apart than this are not offered as one run.
+SEASON: Final = timedelta(days=365)
+#: No more than so many rooms and runs are offered to choose from.
+_MOST_ROOMS, _MOST_RUNS = 500, 200
+_THERE = Q(listing__gone_at=None)
+
+
+class ShowFilter(NamedTuple):
+    """Which shows to list: all words of `text` in title, venue or city; `since` <= start < `until`; at the venue
+    `venue_id`; with a listing on `platform`; of the run `run`, as `run_of` names it."""
+
+    text: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    venue_id: UUID | None = None
+    platform: str = ""
+    run: str = ""
+
+
+class SectionTotal(NamedTuple):
+    """What the shows of one currency sold together, before or after the cut between past and upcoming."""
+
+    upcoming: bool
+    currency: str
+    shows: int
+    sold: int
+    comps: int
+    gross: int
+    net: int
+
+
+class Run(NamedTuple):
+    """Several shows of one title at one venue. `key` is what `ShowFilter.run` takes."""
+
+    key: str
+    title: str
+    venue: str
+    shows: int
+
+
+class Recent(NamedTuple):
+    """What was sold, less what was given back, in each of the last `RECENT_DAYS` windows of 24 hours; the last one
+    ends now."""
+
+    days: tuple[int, ...]
+
+    @property
+    def last(self) -> int:
+        """In the last 24 hours."""
+        return self.days[-1]
+
+
+NOT_LATELY: Final = Recent((0,) * RECENT_DAYS)
+
+
+def run_of(title: str) -> str:
+    """The name of the run that a show of this title belongs to at its venue."""
+    return title.strip().lower()
+
+
+def matching_shows(organisation_id: UUID, wanted: ShowFilter) -> QuerySet[Show]:
+    """Shows that `wanted` lets through, in no order; those merged into others are left out."""
+    shows = Show.objects.filter(organisation_id=organisation_id, merged_into=None)
+    for word in wanted.text.split():
+        shows = shows.filter(
+            Q(title__icontains=word) | Q(venue__name__icontains=word) | Q(venue__city__icontains=word)
+        )
+    if wanted.since is not None:
+        shows = shows.filter(starts_at__gte=wanted.since)
+    if wanted.until is not None:
+        shows = shows.filter(starts_at__lt=wanted.until)
+    if wanted.venue_id is not None:
+        shows = shows.filter(venue_id=wanted.venue_id)
+    if wanted.run:
+        shows = shows.annotate(run=Lower(Trim("title"))).filter(run=wanted.run)
+    if wanted.platform:
+        sold_there = Listing.objects.filter(
+            organisation_id=organisation_id,
+            show_id=OuterRef("pk"),
+            account__platform=wanted.platform,
+            gone_at=None,
+        )
+        shows = shows.filter(Exists(sold_there))
+    return shows
+
+
+def _summed(*names: str) -> Coalesce:
+    columns = [F(f"listing__listingtotal__{name}") for name in names]
+    return Coalesce(Sum(sum(columns[1:], columns[0]), filter=_THERE), 0)
+
+
+def _ordered(
+    organisation_id: UUID, shows: QuerySet[Show], sort: str, newest_first: bool, now: datetime
+) -> QuerySet[Show]:
+    """The shows by `sort`, the greatest first; then by their start."""
+    start = "-starts_at" if newest_first else "starts_at"
+    if sort == "sold":
+        shows = shows.annotate(sort=_summed("sold", "comps"))
+    elif sort == "gross":
+        shows = shows.annotate(sort=_summed("gross"))
+    elif sort == "share":
+        seats = NullIf(Coalesce("capacity", Max("listing__capacity", filter=_THERE)), 0)
+        taken = Cast(_summed("sold", "comps"), FloatField())
+        # A show without a known capacity has no share: it comes last.
+        shows = shows.annotate(sort=Coalesce(taken / Cast(seats, FloatField()), Value(-1.0)))
+    elif sort == "recent":
+        lately = (
+            SalesEntry.objects.filter(
+                organisation_id=organisation_id,
+                listing_id__in=Listing.objects.filter(
+                    organisation_id=organisation_id, show_id=OuterRef(OuterRef("pk")), gone_at=None
+                ).values("pk"),
+                happened_at__gt=now - timedelta(days=1),
+            )
+            .order_by()
+            .values("organisation_id")
+            .annotate(sum=Sum("sold"))
+            .values("sum")
+        )
+        shows = shows.annotate(sort=Coalesce(Subquery(lately), 0))
+    else:
+        return shows.order_by(start, "title", "id")
+    return shows.order_by("-sort", start, "title", "id")
+
+
+def show_ids(
+    organisation_id: UUID,
+    wanted: ShowFilter,
+    *,
+    newest_first: bool,
+    limit: int,
+    offset: int = 0,
+    sort: str = "",
+    now: datetime,
+) -> list[UUID]:
+    """Ids of a stretch of the shows that `wanted` lets through: by their start, or by `sort` (sold, share, gross, or
+    recent: what was sold in the 24 hours before `now`)."""
+    shows = _ordered(organisation_id, matching_shows(organisation_id, wanted), sort, newest_first, now)
+    return list(shows.values_list("id", flat=True)[offset : offset + limit])
+
+
+def section_totals(organisation_id: UUID, wanted: ShowFilter, cut: datetime) -> list[SectionTotal]:
+    """Sums over all shows that `wanted` lets through, by side of `cut` and by currency; upcoming first."""
+    shows = matching_shows(organisation_id, wanted)
+    upcoming = ExpressionWrapper(Q(starts_at__gte=cut), output_field=BooleanField())
+    counts = shows.annotate(upcoming=upcoming).values("upcoming", "currency").annotate(shows=Count("id"))
+    names = ("sold", "comps", "gross", "absorbed_fees", "rebates")
+    side = Case(
+        When(listing__show__starts_at__gte=cut, then=Value(True)),
+        default=Value(False),
+        output_field=BooleanField(),
+    )
+    sums = (
+        ListingTotal.objects.filter(
+            organisation_id=organisation_id, listing__gone_at=None, listing__show__in=shows.values("pk")
+        )
+        .annotate(upcoming=side, of=F("listing__show__currency"))
+        .values("upcoming", "of")
+        .annotate(**{f"sum_{name}": Sum(name) for name in names})
+        .values_list("upcoming", "of", *(f"sum_{name}" for name in names))
+    )
+    found = {(upcoming, currency): [int(each) for each in rest] for upcoming, currency, *rest in sums}
+    totals = []
+    for row in counts.order_by("-upcoming", "currency"):
+        sold, comps, gross, fees, rebates = found.get((row["upcoming"], row["currency"]), [0] * len(names))
+        net = Figures(gross=gross, absorbed_fees=fees, rebates=rebates).net
+        totals.append(SectionTotal(row["upcoming"], row["currency"], row["shows"], sold, comps, gross, net))
+    return totals
+
+
+def recent_sales(organisation_id: UUID, show_of: Mapping[UUID, UUID], now: datetime) -> dict[UUID, Recent]:
+    """How shows sold lately, by show; `show_of` names the show of each listing to look at. A show that sold nothing
+    is left out."""
+    days: dict[UUID, list[int]] = defaultdict(lambda: [0] * RECENT_DAYS)
+    for listing_id, age, sold in bulk.fetch(
+        "SELECT listing_id, floor(extract(epoch FROM %s - happened_at) / 86400)::int AS age, sum(sold)::bigint"
+        " FROM box_office_sales_entry WHERE organisation_id = %s AND listing_id = ANY(%s)"
+        " AND happened_at > %s AND happened_at <= %s GROUP BY listing_id, age",
+        [now, organisation_id, list(show_of), now - timedelta(days=RECENT_DAYS), now],
+    ):
+        days[show_of[listing_id]][RECENT_DAYS - 1 - age] += sold
+    return {show_id: Recent(tuple(counts)) for show_id, counts in days.items() if any(counts)}
+
+
+def rooms(organisation_id: UUID) -> list[Venue]:
+    """The venues that have shows, by name."""
+    used = Show.objects.filter(organisation_id=organisation_id, merged_into=None, venue_id=OuterRef("pk"))
+    return list(
+        Venue.objects.filter(Exists(used), organisation_id=organisation_id).order_by("name", "city")[
+            :_MOST_ROOMS
+        ]
+    )
+
+
+def platforms(organisation_id: UUID) -> list[str]:
+    """The keys of the platforms that the organisation has an account at."""
+    found = Account.objects.filter(organisation_id=organisation_id).order_by("platform")
+    return list(found.values_list("platform", flat=True).distinct())
+
+
+def runs(organisation_id: UUID, now: datetime) -> list[Run]:
+    """Titles that are put on more than once at one venue within a season of now, those that end last first.
+
+    Nobody has to name a run: the same title, whatever its case, at the same venue is one.
+    """
+    found = (
+        Show.objects.filter(
+            organisation_id=organisation_id,
+            merged_into=None,
+            starts_at__range=(now - SEASON, now + SEASON),
+        )
+        .annotate(run=Lower(Trim("title")))
+        .values("run", "venue_id", "venue__name")
+        .annotate(
+            shows=Count("id"),
+            name=Min("title"),
+            last=Max("starts_at"),
+        )
+        .filter(shows__gte=2)
+        .order_by("-last", "name")[:_MOST_RUNS]
+    )
+    return [
+        Run(f"{row['venue_id']}:{row['run']}", row["name"], row["venue__name"], row["shows"]) for row in found
+    ]

@@ -1,0 +1,130 @@
+"""Whether a show sells quicker or slower than comparable ones did. Reads only; the caller sets the identity.
+
+Comparable are earlier shows at the same venue that were not cancelled: those of the same run (the same title) where
+there are enough; else those on the same weekday; else all of them. The latest few count, by the ledger's sums by day.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from msgspec import Struct
+
+from housecount.box_office import bulk
+from housecount.core.pace import LEAST, Sold, expect, percent
+
+#: So many of the comparable shows are looked at, the latest first.
+_MOST = 7
+#: Among so many of the venue's shows before it are they looked for.
+_LOOKED_AMONG = 150
+
+# One row per comparable show of each wanted one, and at least one row each. A show that began is compared with what
+# the others sold in the end. A day of the show itself is over when it begins.
+_QUESTION = """
+WITH wanted AS MATERIALIZED (
+    SELECT s.id, s.venue_id, s.starts_at, lower(btrim(s.title)) AS title, app.known_zone(v.timezone) AS zone,
+           s.starts_at <= %(now)s AS begun,
+           coalesce((SELECT sum(t.sold)::bigint FROM box_office_listing l
+                       JOIN box_office_listing_total t ON t.organisation_id = l.organisation_id AND t.listing_id = l.id
+                      WHERE l.organisation_id = %(organisation)s AND l.show_id = s.id AND l.gone_at IS NULL), 0) AS sold
+      FROM box_office_show s JOIN box_office_venue v ON v.id = s.venue_id
+     WHERE s.organisation_id = %(organisation)s AND s.id = ANY(%(shows)s)),
+timed AS MATERIALIZED (
+    SELECT w.*, w.starts_at AT TIME ZONE w.zone AS local_start, %(now)s AT TIME ZONE w.zone AS local_now FROM wanted w),
+alike AS MATERIALIZED (
+    SELECT w.id AS wanted_id, chosen.id, chosen.basis,
+           CASE WHEN w.begun THEN 'infinity'::date
+                ELSE (chosen.starts_at AT TIME ZONE w.zone)::date - (w.local_start::date - w.local_now::date) END AS day
+      FROM timed w CROSS JOIN LATERAL (
+        SELECT r.id, r.starts_at, r.basis FROM (
+            SELECT q.id, q.starts_at, CASE WHEN q.of_run >= %(least)s THEN 1 WHEN q.of_weekday >= %(least)s THEN 2
+                          ELSE 3 END AS basis, q.same_run, q.same_weekday FROM (
+                SELECT p.id, p.starts_at, p.same_run, p.same_weekday,
+                       count(*) FILTER (WHERE p.same_run) OVER () AS of_run,
+                       count(*) FILTER (WHERE p.same_weekday) OVER () AS of_weekday FROM (
+                    SELECT o.id, o.starts_at, lower(btrim(o.title)) = w.title AS same_run,
+                           extract(isodow FROM o.starts_at AT TIME ZONE w.zone)
+                             = extract(isodow FROM w.local_start) AS same_weekday
+                      FROM box_office_show o
+                     WHERE o.organisation_id = %(organisation)s AND o.venue_id = w.venue_id
+                       AND o.starts_at < least(w.starts_at, %(now)s) AND o.merged_into_id IS NULL AND NOT o.cancelled
+                     ORDER BY o.starts_at DESC LIMIT %(among)s) p) q) r
+         WHERE CASE r.basis WHEN 1 THEN r.same_run WHEN 2 THEN r.same_weekday ELSE true END
+         ORDER BY r.starts_at DESC LIMIT %(most)s) chosen)
+SELECT w.id, w.sold, w.begun, (w.local_start::date - w.local_now::date),
+       extract(hour FROM w.local_now)::int * 60 + extract(minute FROM w.local_now)::int,
+       extract(hour FROM w.local_start)::int * 60 + extract(minute FROM w.local_start)::int,
+       a.basis, coalesce(s.before, 0), coalesce(s.on_the_day, 0)
+  FROM timed w LEFT JOIN alike a ON a.wanted_id = w.id
+  LEFT JOIN LATERAL (
+    SELECT sum(d.sold) FILTER (WHERE d.day < a.day)::bigint AS before,
+           sum(d.sold) FILTER (WHERE d.day = a.day)::bigint AS on_the_day
+      FROM box_office_listing l JOIN box_office_daily_total d
+        ON d.organisation_id = %(organisation)s AND d.listing_id = l.id AND d.day <= a.day
+     WHERE l.organisation_id = %(organisation)s AND l.show_id = a.id AND l.gone_at IS NULL) s ON true
+"""
+_BASES = {1: "of this run", 2: "here on the same weekday", 3: "at this venue"}
+
+
+class Pace(Struct, frozen=True):
+    """What a show should have sold by now. `ratio_percent`: what it did sell, of that; None where there is nothing
+    to compare with. `compared_with`: so many shows. `sentence` says it all."""
+
+    expected_sold: int
+    ratio_percent: int | None
+    compared_with: int
+    sentence: str
+
+
+def pace(organisation_id: UUID, show_ids: Collection[UUID], now: datetime) -> dict[UUID, Pace]:
+    """The pace of each of these shows, by id; one that is not there is left out. One query for all of them."""
+    if not show_ids:
+        return {}
+    rows: dict[UUID, list[tuple[Any, ...]]] = defaultdict(list)
+    for row in bulk.fetch(
+        _QUESTION,
+        {
+            "organisation": organisation_id,
+            "shows": list(show_ids),
+            "now": now,
+            "least": LEAST,
+            "most": _MOST,
+            "among": _LOOKED_AMONG,
+        },
+    ):
+        rows[row[0]].append(row)
+    return {show_id: _pace(found) for show_id, found in rows.items()}
+
+
+def _pace(rows: Iterable[tuple[Any, ...]]) -> Pace:
+    """The pace of one show, from its rows of the question."""
+    comparable = []
+    for row in rows:
+        _, sold, begun, days, minute, start, basis, before, on_the_day = row
+        if basis is not None:
+            comparable.append(Sold(before, on_the_day))
+    whole = max(start, 1) if days == 0 else 24 * 60
+    expected, shows = expect(comparable, minute, whole)
+    if expected is None:
+        said = {0: "no earlier show", 1: "one earlier show"}.get(shows, f"{shows} earlier shows")
+        return Pace(0, None, shows, f"No comparison: {said} at this venue, and it takes {LEAST}.")
+    ratio = percent(sold, expected)
+    then = "in the end" if begun else f"with {_days(days)} to go"
+    others = f"{shows} earlier shows {_BASES[basis]}"
+    if ratio is None:
+        return Pace(0, None, shows, f"{sold:,} sold; {others} had sold none {then}.")
+    return Pace(expected, ratio, shows, f"{_lead(ratio)}: {others} had sold {expected:,} {then} (median).")
+
+
+def _days(days: int) -> str:
+    if days == 0:
+        return "hours"
+    return "1 day" if days == 1 else f"{days} days"
+
+
+def _lead(ratio: int) -> str:
+    if ratio == 100:
+        return "On pace"
+    return f"{ratio - 100}% ahead" if ratio > 100 else f"{100 - ratio}% behind"
