@@ -49,7 +49,7 @@ def test_a_draft_reads_as_agreed(office: Office) -> None:
     assert found["rounding_rule"] == "per_line"
     assert found["lines"] == [
         {"description": "Headline set", "quantity": "1", "unit_price": 50000, "discount": 0, "tax": "taxable",
-         "account_code": "200", "net_amount": 50000, "tax_amount": 5000, "gross_amount": 55000}
+         "account_code": "200", "ote": False, "net_amount": 50000, "tax_amount": 5000, "gross_amount": 55000}
     ]  # fmt: skip
 
 

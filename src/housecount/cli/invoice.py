@@ -36,9 +36,10 @@ def invoice() -> None:
 @invoice.command("create")
 @organisation_option
 @file_option
+@click.option("--idempotency-key", "key", help="The same key with the same data makes nothing twice.")
 @json_option
 @with_database
-def create(slug: str, file: str) -> None:
+def create(slug: str, file: str, key: str | None) -> None:
     """Make drafts from JSON: one document, or a list, of which all or none are made."""
     from housecount.invoices import queries, services
     from housecount.tenancy.identity import Identity, acting_as
@@ -47,7 +48,7 @@ def create(slug: str, file: str) -> None:
     found = organisation_by_slug(slug)
     data = read_json(file)
     with acting_as(Identity.system(found.pk)):
-        made = services.create_documents(found.pk, data)
+        made = services.create_documents(found.pk, data, idempotency_key=key)
         documents = queries.documents_json(made)
     emit(documents if isinstance(data, list) else documents[0], "\n".join(map(summary, made)))
 
@@ -103,13 +104,27 @@ def reopen(document_ids: Sequence[str]) -> None:
 
 @invoice.command("issue")
 @click.argument("document_ids", metavar="ID...", nargs=-1, required=True)
+@click.option("--idempotency-key", "key", help="Of one ID: the same key again answers with what was issued.")
 @json_option
 @with_database
-def issue(document_ids: Sequence[str]) -> None:
+def issue(document_ids: Sequence[str], key: str | None) -> None:
     """Issue documents: number, paper, no change ever after. Each by itself, as with approve."""
     from housecount.invoices import services
 
-    _do_each(document_ids, services.issue_one)
+    if key is not None and len(document_ids) > 1:
+        raise click.UsageError("An idempotency key is for one ID.")
+    _do_each(document_ids, lambda each: services.issue_one(each, idempotency_key=key))
+
+
+@invoice.command("deposit")
+@click.argument("document_id", metavar="ID")
+@json_option
+@with_database
+def deposit(document_id: str) -> None:
+    """Draft the deposit invoice that the draft ID asks for by its terms; it will be taken off."""
+    from housecount.invoices import services
+
+    _do(document_id, lambda: services.ask_for_deposit(document_id), summary)
 
 
 @invoice.command("void")

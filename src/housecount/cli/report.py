@@ -108,6 +108,36 @@ def gst(
     _answer(_Answer(made, tables, "Nothing happened in this period.", shown=1, summary=summary), kind, output)
 
 
+@report.command("withheld")
+@click.option("--from", "since", type=_DAY, required=True, help="The first day of the period.")
+@click.option("--to", "until", type=_DAY, required=True, help="The last day of the period.")
+@_options
+def withheld(slug: str, since: datetime, until: datetime, kind: str | None, output: Path | None) -> None:
+    """Tax that was withheld, by payee."""
+    from housecount.invoices import exports, kept_back
+    from housecount.tenancy.identity import Identity, acting_as
+
+    found = _organisation(slug)
+    with acting_as(Identity.system(found.pk)):
+        made = kept_back.withheld_by_payee(found.pk, since.date(), until.date())
+    _answer(_Answer(made, lambda: [exports.withheld_table(made)], "Nothing was withheld."), kind, output)
+
+
+@report.command("super")
+@click.option("--from", "since", type=_DAY, required=True, help="The first day of the period.")
+@click.option("--to", "until", type=_DAY, required=True, help="The last day of the period.")
+@_options
+def earnings(slug: str, since: datetime, until: datetime, kind: str | None, output: Path | None) -> None:
+    """Earnings that super is reckoned on, by payee."""
+    from housecount.invoices import exports, kept_back
+    from housecount.tenancy.identity import Identity, acting_as
+
+    found = _organisation(slug)
+    with acting_as(Identity.system(found.pk)):
+        made = kept_back.earnings_by_payee(found.pk, since.date(), until.date())
+    _answer(_Answer(made, lambda: [exports.earnings_table(made)], "No line is marked."), kind, output)
+
+
 @report.command("documents")
 @click.option("--from", "since", type=_DAY, help="Issued from this day.")
 @click.option("--to", "until", type=_DAY, help="Issued up to this day.")

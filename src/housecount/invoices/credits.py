@@ -10,12 +10,14 @@ from django.db import transaction
 
 from housecount.core import documents as core
 from housecount.core.tax import Amounts, Priced, PriceMode, Treatment, credited, line_price, total
+from housecount.core.withholding import given_back
 from housecount.invoices import here, inputs
+from housecount.invoices.deposits import deducted
 from housecount.invoices.drafts import state
 from housecount.invoices.errors import Invalid, NotPossible
 from housecount.invoices.inputs import CreditLine
-from housecount.invoices.issuing import deducted, finish, remember, seal, settle_by_note
-from housecount.invoices.models import Document, Event, Kind, Line, Step
+from housecount.invoices.issuing import finish, remember, seal, settle_by_note
+from housecount.invoices.models import Direction, Document, Event, Kind, Line, Step
 from housecount.invoices.queries import Situation, situation
 from housecount.tenancy.models import User
 
@@ -52,10 +54,12 @@ def credit(
                 "more_than_document", f"That is more than is left of {document.number} to credit."
             )
         note = _note(document, amounts, by, when)
+        # What is no longer owed is no longer withheld from either.
+        note.withheld = given_back(document.withheld, document.total, known.credit_notes, amounts.gross)
         note.save()
         Line.objects.bulk_create(_line(note, place, *part) for place, part in enumerate(parts, 1))
         seal(note, by, when)
-        settle_by_note(document, note, note.total)
+        settle_by_note(document, note, note.claim)
         finish(note, by)
         remember(document, "credited", by, note=str(note.pk), amount=note.total, key=idempotency_key)
     return note
@@ -157,7 +161,7 @@ def _note(document: Document, amounts: Amounts, by: User | None, when: datetime)
         kind=Kind.CREDIT_NOTE,
         direction=document.direction,
         step=Step.DRAFT,
-        series=core.series_of(core.Kind.CREDIT_NOTE, core.Direction(document.direction)),
+        series=core.series_of(Kind.CREDIT_NOTE, Direction(document.direction)),
         party=document.party,
         show=document.show,
         agreement=document.agreement,
@@ -189,6 +193,7 @@ def _line(note: Document, place: int, line: Line, quantity: Decimal, amounts: Am
         discount=_discount(note, line, signed, amounts),
         tax=line.tax,
         account_code=line.account_code,
+        ote=line.ote,
         net_amount=amounts.net,
         tax_amount=amounts.tax,
         gross_amount=amounts.gross,

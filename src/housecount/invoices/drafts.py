@@ -24,8 +24,9 @@ from housecount.core.tax import (
 )
 from housecount.invoices import here, inputs
 from housecount.invoices.errors import Invalid, NotFound, NotPossible
-from housecount.invoices.inputs import DocumentInput, LineInput
+from housecount.invoices.inputs import DepositInput, DocumentInput, LineInput
 from housecount.invoices.models import Deduction, Direction, Document, Kind, Line, Party, Step
+from housecount.invoices.once import once
 from housecount.tenancy.models import Organisation, User
 
 
@@ -33,11 +34,21 @@ def create_documents(
     organisation_id: UUID,
     data: Mapping[str, object] | Sequence[Mapping[str, object]],
     by: User | None = None,
+    idempotency_key: str | None = None,
 ) -> list[Document]:
     """Drafts from the JSON of one document or of a list (see `inputs.DocumentInput`): all of them, or none.
 
-    Raises `Invalid`, `NotFound`, `NoRate`, `NotALine`, `NotTerms`.
+    The same `idempotency_key` with the same data answers with the documents of the first time. Raises `Invalid`,
+    `NotFound`, `NoRate`, `NotALine`, `NotTerms`, `NotPossible`.
     """
+    return once(organisation_id, idempotency_key, "create", data, lambda: _create(organisation_id, data, by))
+
+
+def _create(
+    organisation_id: UUID,
+    data: Mapping[str, object] | Sequence[Mapping[str, object]],
+    by: User | None,
+) -> list[Document]:
     organisation = Organisation.objects.get(pk=organisation_id)
     given = inputs.read_all(data, DocumentInput)
     several = len(given) > 1
@@ -146,6 +157,9 @@ def as_given(document: Document) -> dict[str, Any]:
         "agreement": str(document.agreement_id) if document.agreement_id else None,
         "credits": str(document.credits_id) if document.credits_id else None,
         "deposit_kind": document.deposit_kind or None,
+        "deposit": document.deposit_terms,
+        "value_set_on": document.value_set_on and document.value_set_on.isoformat(),
+        "embedded_agreement": document.embedded_agreement,
         "deposits": [str(each.deposit_id) for each in deductions],
         "lines": [
             {
@@ -155,6 +169,7 @@ def as_given(document: Document) -> dict[str, Any]:
                 "discount": line.discount,
                 "tax": line.tax,
                 "account_code": line.account_code,
+                "ote": line.ote,
             }
             for line in lines
         ],
@@ -165,10 +180,10 @@ def as_given(document: Document) -> dict[str, Any]:
 # --- Filling ------------------------------------------------------------------------------------------
 def _fill(document: Document, given: DocumentInput) -> Document:
     organisation = document.organisation
-    kind = core.Kind(given.kind)
-    document.kind = Kind(kind)
+    kind = given.kind
+    document.kind = kind
     document.direction = _direction(kind, given.direction)
-    document.series = core.series_of(kind, core.Direction(document.direction))
+    document.series = core.series_of(kind, Direction(document.direction))
     document.party = _their_party(given.party)
     document.show = _show(document, given.show)
     document.agreement = here.agreement(given.agreement) if given.agreement else None
@@ -179,8 +194,10 @@ def _fill(document: Document, given: DocumentInput) -> Document:
     document.price_mode = given.price_mode or PriceMode.EXCLUSIVE
     document.rounding_rule = given.rounding_rule or RoundingRule.PER_LINE
     document.deposit_kind = given.deposit_kind or ""
-    if document.deposit_kind and kind is not core.Kind.DEPOSIT_INVOICE:
+    if document.deposit_kind and kind is not Kind.DEPOSIT_INVOICE:
         raise Invalid("deposit_kind is for a deposit_invoice alone.")
+    _set_rcti(document, given)
+    document.deposit_terms = _deposit_terms(document, given.deposit)
     document.reference = inputs.text(given.reference, "reference", 200)
     document.notes = inputs.text(given.notes, "notes", 5_000)
     lines = _lines(document, given.lines)
@@ -190,8 +207,8 @@ def _fill(document: Document, given: DocumentInput) -> Document:
     return document
 
 
-def _direction(kind: core.Kind, given: Direction | None) -> Direction:
-    direction = given or Direction(core.default_direction(kind))
+def _direction(kind: Kind, given: Direction | None) -> Direction:
+    direction = given or core.default_direction(kind)
     if kind in core.MADE_FOR_SUPPLIER and direction != Direction.PAYABLE:
         raise Invalid(f"direction: a document of kind {kind} is what we owe a supplier, so it is payable.")
     return direction
@@ -254,6 +271,37 @@ def _set_due(document: Document, given: DocumentInput) -> None:
     document.due_date = core.due_on(terms, document.issue_date, here.show_day(document))
 
 
+def _set_rcti(document: Document, given: DocumentInput) -> None:
+    document.value_set_on = given.value_set_on and _a_day(given.value_set_on, "value_set_on")
+    document.embedded_agreement = bool(given.embedded_agreement)
+    if document.kind != Kind.RCTI and (document.value_set_on or document.embedded_agreement):
+        raise Invalid("value_set_on and embedded_agreement are for an rcti alone.")
+    if document.embedded_agreement and document.agreement is not None:
+        raise Invalid("Give agreement or embedded_agreement, not both.")
+    if document.value_set_on is not None and document.value_set_on > document.issue_date:
+        raise Invalid("value_set_on is after issue_date.")
+
+
+def _deposit_terms(document: Document, given: DepositInput | None) -> dict[str, Any] | None:
+    """The terms of a deposit as they are kept. Raises `Invalid`, `NotTerms`."""
+    if given is None:
+        return None
+    if document.kind in {*core.NOTES, Kind.DEPOSIT_INVOICE}:
+        raise Invalid("deposit: it is asked for in advance of a final document.")
+    if (given.amount is None) == (given.percentage is None):
+        raise Invalid("deposit: give amount or percentage.")
+    if given.amount is not None and inputs.money(given.amount, "deposit.amount") <= 0:
+        raise Invalid("deposit.amount is above zero.")
+    if given.percentage is not None and not 0 < given.percentage <= 10_000:
+        raise Invalid("deposit.percentage is in hundredths of a per cent, from 1 to 10000.")
+    terms = core.Terms(given.terms.kind, given.terms.days) if given.terms else None
+    if terms is not None:
+        core.due_on(terms, document.issue_date, here.show_day(document))
+    kept: dict[str, Any] = {"kind": given.kind, "terms": terms and terms._asdict()}
+    size = {"amount": given.amount} if given.amount is not None else {"percentage": given.percentage}
+    return kept | size
+
+
 def _lines(document: Document, given: Sequence[LineInput]) -> list[Line]:
     if not 0 < len(given) <= inputs.MOST_LINES:
         raise Invalid(f"A document has 1 to {inputs.MOST_LINES} lines.")
@@ -306,6 +354,7 @@ def _line(document: Document, place: int, given: LineInput, priced: Priced, amou
         discount=priced.discount,
         tax=priced.treatment,
         account_code=inputs.text(given.account_code, "account_code", 40),
+        ote=bool(given.ote),
         net_amount=amounts.net,
         tax_amount=amounts.tax,
         gross_amount=amounts.gross,
@@ -321,7 +370,7 @@ def _replace_deductions(document: Document, given: Sequence[str]) -> None:
     """Deposits are of the same party, direction and currency; what of them was received is seen at issue."""
     rows = Deduction.objects.filter(organisation_id=document.organisation_id, document=document)
     rows.delete()
-    if given and document.kind in {*core.NOTES, core.Kind.DEPOSIT_INVOICE}:
+    if given and document.kind in {*core.NOTES, Kind.DEPOSIT_INVOICE}:
         raise Invalid("deposits: they are deducted on a final document.")
     for each in dict.fromkeys(given):
         deposit = here.document(each)

@@ -20,6 +20,7 @@ import xlsxwriter  # type: ignore[import-untyped]
 
 from housecount.core.money import exponent, to_major
 from housecount.invoices import here
+from housecount.invoices.kept_back import Earnings, Withheld
 from housecount.invoices.models import Document, DocumentFile
 from housecount.invoices.queries import documents_json
 from housecount.invoices.reports import Aged
@@ -142,6 +143,38 @@ def tax_sums_table(report: TaxReport) -> Table:
         for row in report.rows
     )
     return Table("Sums", columns, rows)
+
+
+def withheld_table(found: Iterable[Withheld]) -> Table:
+    """One row for each payee and currency."""
+    columns = (
+        *map(Column, ("Payee", "ABN", "Currency")),
+        Column("Documents", ColumnKind.NUMBER),
+        Column("Total", _MONEY),
+        Column("Withheld", _MONEY),
+    )
+    rows = (
+        (
+            each.name,
+            each.abn,
+            each.currency,
+            each.documents,
+            *_majors(each.currency, each.total, each.withheld),
+        )
+        for each in found
+    )
+    return Table("Tax withheld", columns, rows)
+
+
+def earnings_table(found: Iterable[Earnings]) -> Table:
+    """One row for each payee and currency."""
+    columns = (
+        *map(Column, ("Payee", "Currency")),
+        Column("Lines", ColumnKind.NUMBER),
+        Column("Earnings", _MONEY),
+    )
+    rows = ((each.name, each.currency, each.lines, *_majors(each.currency, each.earnings)) for each in found)
+    return Table("Earnings for super", columns, rows)
 
 
 def _told(documents: Iterable[Document]) -> Iterator[dict[str, Any]]:

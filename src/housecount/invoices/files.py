@@ -2,14 +2,14 @@
 
 import hashlib
 
-from housecount.invoices import pdf, ubl
+from housecount.invoices import logos, pdf, ubl
 from housecount.invoices.models import Document, DocumentFile
-from housecount.invoices.printed import printed_of
+from housecount.invoices.printed import Known, printed_of
 
 
-def store_pdf(document: Document) -> DocumentFile:
+def store_pdf(document: Document, known: Known | None = None) -> DocumentFile:
     """Make and keep the PDF of a document that has just got its number; part of the caller's transaction."""
-    return _store(document, "pdf", pdf.render(printed_of(document)))
+    return _store(document, "pdf", pdf.render(printed_of(document, known), logo=logos.for_paper(document)))
 
 
 def store_ubl(document: Document) -> DocumentFile:

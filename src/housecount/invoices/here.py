@@ -54,7 +54,7 @@ def document(document_id: UUID | str, *, lock: bool = False) -> Document:
     if lock:
         assert transaction.get_connection().in_atomic_block
         rows = rows.select_for_update(of=("self",), no_key=True)
-    found = rows.select_related("organisation", "party", "show__venue", "agreement", "credits").first()
+    found = rows.select_related("organisation", "party", "show__venue").first()
     if found is None:
         raise NotFound(f"There is no document {document_id}: see housecount invoice list.")
     return found

@@ -15,7 +15,7 @@ from housecount.core.errors import HousecountError
 from housecount.core.identifiers import abn, nz_gst_number, nzbn, uk_vat_number
 from housecount.core.money import check_minor
 from housecount.core.tax import QUANTITY_DECIMALS, PriceMode, RoundingRule, Treatment, parse_quantity
-from housecount.core.withholding import Ground
+from housecount.core.withholding import Ground, Schedular
 from housecount.invoices.errors import Invalid
 from housecount.invoices.models import Direction, Kind, PartyKind
 
@@ -66,6 +66,9 @@ class PartyInput(_Given, kw_only=True, frozen=True):
     abn_exception: str | None = None
     abn_exception_on: date | None = None
     super_fund: bool | None = None
+    schedular_rate: int | None = None
+    schedular_exemption: str | None = None
+    schedular_on: date | None = None
     contacts: list[ContactInput] | None = None
     bank: BankInput | None = None
     user: str | None = None
@@ -91,6 +94,7 @@ class LineInput(_Given, kw_only=True, frozen=True):
     discount: int | None = None
     tax: Treatment | None = None
     account_code: str | None = None
+    ote: bool | None = None
 
 
 class TermsInput(_Given, kw_only=True, frozen=True):
@@ -98,6 +102,37 @@ class TermsInput(_Given, kw_only=True, frozen=True):
 
     kind: Literal["days", "end_of_month", "before_show", "after_show"]
     days: int = 0
+
+
+class DepositInput(_Given, kw_only=True, frozen=True):
+    """The deposit that a document asks for in advance: `amount` in minor units or `percentage` of its total in
+    hundredths of a per cent, and when it is due."""
+
+    kind: Literal["part_payment", "security"]
+    amount: int | None = None
+    percentage: int | None = None
+    terms: TermsInput | None = None
+
+
+class RegisterInput(_Given, kw_only=True, frozen=True):
+    """What the business register says of a party; `answer` is its own JSON."""
+
+    checked_on: date
+    name: str
+    active: bool
+    registered_from: date | None = None
+    registered_to: date | None = None
+    answer: dict[str, Any] | None = None
+
+
+class PolicyInput(_Given, kw_only=True, frozen=True):
+    """An organisation's own rules; see `models_office.Policy`."""
+
+    rcti_confirmed_on: date | None = None
+    rcti_confirmed_by: str = ""
+    rcti_waits: bool = False
+    register_days: int | None = None
+    drop_cents: bool = False
 
 
 class DocumentInput(_Given, kw_only=True, frozen=True):
@@ -120,6 +155,9 @@ class DocumentInput(_Given, kw_only=True, frozen=True):
     credits: str | None = None
     deposit_kind: Literal["part_payment", "security"] | None = None
     deposits: list[str] | None = None
+    deposit: DepositInput | None = None
+    value_set_on: date | None = None
+    embedded_agreement: bool | None = None
 
 
 class CreditLine(_Given, kw_only=True, frozen=True):
@@ -219,6 +257,13 @@ def ground(value: str | None) -> str:
     """Why no tax is withheld without an ABN, or "". Raises `Invalid`."""
     if value and value not in set(Ground):
         raise Invalid(f"abn_exception is one of {', '.join(Ground)}.")
+    return value or ""
+
+
+def schedular(value: str | None) -> str:
+    """Why a New Zealand entertainer is paid in full, or "". Raises `Invalid`."""
+    if value and value not in set(Schedular):
+        raise Invalid(f"schedular_exemption is one of {', '.join(Schedular)}.")
     return value or ""
 
 

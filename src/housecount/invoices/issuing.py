@@ -2,34 +2,30 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q, QuerySet, Sum
 
-from housecount.core import documents as core
 from housecount.core import gates, rates
 from housecount.core.errors import HousecountError
-from housecount.core.gates import AgreementFacts, DocumentFacts, PartyFacts, Refusal
-from housecount.core.tax import Treatment, half_up
-from housecount.core.withholding import Payout, withheld
-from housecount.invoices import files, here, numbers
+from housecount.core.gates import Refusal
+from housecount.core.tax import Treatment
+from housecount.invoices import agreements, facts, files, here, numbers
+from housecount.invoices.deposits import deduct_deposits
 from housecount.invoices.drafts import state
 from housecount.invoices.errors import NotPossible, Refused
-from housecount.invoices.models import (
-    Agreement,
-    Allocation,
-    Deduction,
-    Direction,
-    Document,
-    Event,
-    Kind,
-    Party,
-    Step,
-)
-from housecount.invoices.queries import due_date, situation, situations
+from housecount.invoices.models import Allocation, Document, Event, Kind, Line, Party, Step
+from housecount.invoices.once import once
+from housecount.invoices.printed import Known
+from housecount.invoices.queries import due_date, situation
 from housecount.tenancy.models import User
+
+#: What issuing writes into a document.
+_SEALED = (
+    "step", "number", "sender", "recipient", "due_date", "agreement", "withheld", "approved_by", "approved_at",
+    "issued_by", "issued_at",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +37,24 @@ class Outcome:
     error: HousecountError | None = None
 
 
-def issue_one(document_id: UUID | str, by: User | None = None, now: datetime | None = None) -> Document:
+def issue_one(
+    document_id: UUID | str,
+    by: User | None = None,
+    now: datetime | None = None,
+    idempotency_key: str | None = None,
+) -> Document:
     """The document, issued: with its number, both parties as they are now, and its PDF. A draft is approved by it.
 
-    Raises `Refused` with every rule that stands against it, `NotPossible` when it is issued already, `NotFound`.
+    The same `idempotency_key` again answers with the issued document. Raises `Refused` with every rule that stands
+    against it, `NotPossible` when it is issued already, `NotFound`.
     """
-    with transaction.atomic():
-        return issue_locked(here.document(document_id, lock=True), by, now or datetime.now(UTC))
+
+    def make() -> list[Document]:
+        with transaction.atomic():
+            return [issue_locked(here.document(document_id, lock=True), by, now or datetime.now(UTC))]
+
+    [issued] = once(here.organisation_id(), idempotency_key, "issue", str(document_id), make)
+    return issued
 
 
 def issue(
@@ -81,10 +88,14 @@ def issue_each(
 
 def refusals(document: Document) -> list[Refusal]:
     """Every rule that stands against issuing the document as it is now; empty when it may be issued."""
-    return _against(document, here.own_identity())
+    return _against(document, here.own_identity(), _lines(document))
 
 
-def _against(document: Document, own: Party | None) -> list[Refusal]:
+def _lines(document: Document) -> list[Line]:
+    return list(document.lines.filter(organisation_id=document.organisation_id).order_by("position"))
+
+
+def _against(document: Document, own: Party | None, lines: Sequence[Line]) -> list[Refusal]:
     if own is None:
         return [
             Refusal(
@@ -93,10 +104,10 @@ def _against(document: Document, own: Party | None) -> list[Refusal]:
                 '"self": true, with its name, ABN and address.',
             )
         ]
-    supplier, buyer = _supplier_and_buyer(document, own)
-    facts = _facts(document, supplier, buyer)
-    found = gates.refusals(facts)
-    if Treatment.TAXABLE in facts.treatments and (
+    supplier, _ = facts.supplier_and_buyer(document, own)
+    known = facts.of(document, own, lines)
+    found = gates.refusals(known)
+    if Treatment.TAXABLE in known.treatments and (
         document.tax_rate != rates.tax_rate(supplier.country, document.issue_date)
     ):
         found.append(
@@ -109,7 +120,7 @@ def _against(document: Document, own: Party | None) -> list[Refusal]:
 
 def _correction(document: Document) -> list[Refusal]:
     """A note takes no more off a document than it comes to."""
-    if document.credits is None or not core.gives_credit(core.Kind(document.kind), document.total):
+    if document.credits is None or not document.gives_credit:
         return []
     corrected = situation(document.credits)
     if corrected.ending is not None:
@@ -129,20 +140,20 @@ def issue_locked(document: Document, by: User | None, now: datetime) -> Document
         raise NotPossible("already_issued", f"It cannot be issued again: {state(document)}.")
     if document.credits_id is not None:
         document.credits = here.document(document.credits_id, lock=True)
-    own = here.own_identity()
-    found = _against(document, own)
+    own, lines = here.own_identity(), _lines(document)
+    found = _against(document, own, lines)
     if own is None or found:
         raise Refused(found)
-    supplier, buyer = _supplier_and_buyer(document, own)
+    supplier, buyer = facts.supplier_and_buyer(document, own)
     document.sender, document.recipient = snapshot(supplier), snapshot(buyer)
     document.due_date = due_date(document)
-    document.agreement = _agreement(document)
-    document.withheld = _withheld(document)
-    deduct_deposits(document)
+    document.agreement = agreements.embed(document) or agreements.in_force(document)
+    deducted = deduct_deposits(document)
+    document.withheld = facts.withheld(document, own, deducted)
     seal(document, by, now)
-    if document.credits is not None and core.gives_credit(core.Kind(document.kind), document.total):
-        settle_by_note(document.credits, document, abs(document.total))
-    finish(document, by)
+    if document.credits is not None and document.gives_credit:
+        settle_by_note(document.credits, document, document.claim)
+    finish(document, by, Known(own, lines, bool(deducted.amount)))
     return document
 
 
@@ -152,12 +163,12 @@ def seal(document: Document, by: User | None, now: datetime) -> None:
         document.approved_by, document.approved_at = by, now
     document.number = numbers.next_number(document.organisation_id, document.series)
     document.step, document.issued_by, document.issued_at = Step.ISSUED, by, now
-    document.save()
+    document.save(update_fields=_SEALED)
 
 
-def finish(document: Document, by: User | None) -> None:
+def finish(document: Document, by: User | None, known: Known | None = None) -> None:
     """Keep the paper of a document that was just sealed, and note that it was issued."""
-    files.store_pdf(document)
+    files.store_pdf(document, known)
     remember(document, "issued", by, number=document.number)
 
 
@@ -194,165 +205,9 @@ def snapshot(party: Party) -> dict[str, object]:
     }
 
 
-# --- Facts --------------------------------------------------------------------------------------------
-def _supplier_and_buyer(document: Document, own: Party) -> tuple[Party, Party]:
-    """Roles stay as in law: of what we owe, the party is the supplier, whoever wrote the document."""
-    return (own, document.party) if document.direction == Direction.RECEIVABLE else (document.party, own)
-
-
-def _facts(document: Document, supplier: Party, buyer: Party) -> DocumentFacts:
-    agreement = _agreement(document)
-    return DocumentFacts(
-        kind=core.Kind(document.kind),
-        direction=core.Direction(document.direction),
-        currency=document.currency,
-        issue_date=document.issue_date,
-        treatments=_treatments(document),
-        tax=document.tax_total,
-        total=document.total,
-        supplier=party_facts(supplier),
-        buyer=party_facts(buyer),
-        supplied_on=here.show_day(document),
-        deposit_kind=core.DepositKind(document.deposit_kind) if document.deposit_kind else None,
-        agreement=None
-        if agreement is None
-        else AgreementFacts(
-            agreement.starts_on,
-            agreement.ends_on,
-            agreement.supplies,
-            agreement.party_id == document.party_id,
-        ),
-        supplier_invoice=_suppliers_own_invoice(document),
-    )
-
-
-def _agreement(document: Document) -> Agreement | None:
-    """The agreement that the document names; for an RCTI that names none, the newest on file that holds that day."""
-    if document.agreement is not None or document.kind != Kind.RCTI:
-        return document.agreement
-    day = document.issue_date
-    return (
-        Agreement.objects.filter(
-            Q(ends_on=None) | Q(ends_on__gte=day),
-            organisation_id=document.organisation_id,
-            party_id=document.party_id,
-            kind="rcti",
-            starts_on__lte=day,
-        )
-        .order_by("-starts_on", "-created_at")
-        .first()
-    )
-
-
-def _treatments(document: Document) -> Sequence[Treatment]:
-    rows = document.lines.filter(organisation_id=document.organisation_id)
-    return [Treatment(each) for each in rows.order_by("position").values_list("tax", flat=True)]
-
-
-def party_facts(party: Party) -> PartyFacts:
-    """What the gates know of a party."""
-    return PartyFacts(
-        name=party.name,
-        country=party.country,
-        abn=party.abn,
-        nzbn=party.nzbn,
-        vat_number=party.vat_number,
-        address=tuple(party.address),
-        registered_from=party.gst_registered_from,
-        registered_to=party.gst_registered_to,
-    )
-
-
-def _owed_to(document: Document) -> QuerySet[Document]:
-    """The other documents by which we owe the party, but for notes and what has ended."""
-    return (
-        Document.objects.filter(
-            organisation_id=document.organisation_id,
-            party_id=document.party_id,
-            direction=Direction.PAYABLE,
-            ending=None,
-        )
-        .exclude(pk=document.pk)
-        .exclude(kind__in=core.NOTES)
-    )
-
-
-def _suppliers_own_invoice(document: Document) -> str | None:
-    if document.kind != Kind.RCTI or document.show_id is None:
-        return None
-    found = _owed_to(document).filter(show_id=document.show_id, kind=Kind.INVOICE).first()
-    return None if found is None else found.reference or found.number or "a draft"
-
-
-def _withheld(document: Document) -> int:
-    """What is kept back for the tax office. Payments for one show are tested together, so that nothing comes of
-    splitting them."""
-    party = document.party
-    if document.direction != Direction.PAYABLE or document.kind in core.NOTES:
-        return 0
-    decided = _owed_to(document).exclude(step=Step.DRAFT)
-    same = (
-        decided.filter(show_id=document.show_id)
-        if document.show_id
-        else decided.filter(show=None, reference=document.reference).exclude(reference="")
-    )
-    monday = document.issue_date - timedelta(days=document.issue_date.weekday())
-    week = decided.filter(issue_date__range=(monday, monday + timedelta(days=6)))
-    return withheld(
-        Payout(
-            country=party.country,
-            abn=party.abn,
-            on=document.issue_date,
-            net=document.net_total,
-            total=document.total,
-            net_besides=same.aggregate(found=Sum("net_total"))["found"] or 0,
-            week=(week.aggregate(found=Sum("total"))["found"] or 0) + document.total,
-            exception=party.abn_exception,
-            evidence_on=party.abn_exception_on,
-        )
-    )
-
-
-# --- Deposits -----------------------------------------------------------------------------------------
-def deduct_deposits(document: Document) -> None:
-    """Write down what was received of the deposits that the draft names; those of which nothing was, are left out.
-
-    The tax in the part that is deducted was accounted for on the deposit's own document.
-    """
-    rows = {
-        each.deposit_id: each
-        for each in Deduction.objects.filter(organisation_id=document.organisation_id, document=document)
-    }
-    left = document.total - document.withheld
-    # In one order for everybody, so that two final documents cannot wait for each other.
-    deposits = [here.document(key, lock=True) for key in sorted(rows)]
-    known = situations(deposits)
-    for deposit in sorted(deposits, key=lambda each: (each.issue_date, each.number or "")):
-        row = rows[deposit.pk]
-        is_open = deposit.step == Step.ISSUED and known[deposit.pk].ending is None
-        received = min(known[deposit.pk].standing.paid, deposit.total) - deducted(deposit) if is_open else 0
-        row.amount = max(0, min(received, left))
-        if row.amount == 0:
-            row.delete()
-            continue
-        row.tax_amount = half_up(deposit.tax_total * row.amount, deposit.total)
-        row.save(update_fields=["amount", "tax_amount"])
-        left -= row.amount
-
-
-def deducted(deposit: Document) -> int:
-    """What of a deposit was deducted on issued documents that still count."""
-    rows = Deduction.objects.filter(
-        organisation_id=deposit.organisation_id,
-        deposit=deposit,
-        document__ending=None,
-        document__step=Step.ISSUED,
-    )
-    found: int | None = rows.aggregate(found=Sum("amount"))["found"]
-    return found or 0
-
-
 def rcti_copy_by(document: Document) -> date | None:
-    """The day by which the supplier must have their copy of an RCTI; None for other documents. The value of a deal
-    is set at the latest when its document is issued."""
-    return gates.rcti_copy_by(document.issue_date) if document.kind == Kind.RCTI else None
+    """The day by which the supplier must have their copy of an RCTI; None for other documents."""
+    if document.kind != Kind.RCTI:
+        return None
+    since = gates.copy_counted_from(document.issue_date, here.show_day(document), document.value_set_on)
+    return gates.rcti_copy_by(since)

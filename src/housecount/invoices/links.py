@@ -81,7 +81,9 @@ def organisation_of(token: str) -> UUID:
 def open_link(organisation_id: UUID, token: str) -> Link:
     """The link of a token, with its document and party; as `system`. Raises `LinkUnusable`."""
     found = (
-        Link.objects.select_related("document__party", "document__show__venue", "organisation")
+        Link.objects.select_related(
+            "document__party", "document__show__venue", "document__agreement", "organisation"
+        )
         .filter(organisation_id=organisation_id, token_hash=_hash(token), revoked_at=None)
         .first()
     )

@@ -33,6 +33,8 @@ from django.db.models.functions import Abs, Coalesce
 from housecount.core.documents import PaymentStatus
 from housecount.invoices.errors import Invalid
 from housecount.invoices.models import Allocation, Deduction, Direction, Document, Ending, Kind, Party, Step
+from housecount.invoices.sums import kept_sums
+from housecount.tenancy.identity import Role, current_identity
 
 STATUSES: Final = ("draft", "approved", "issued", "void", "written_off", "credited")
 MOST: Final = 500
@@ -111,23 +113,45 @@ def list_sums(
 ) -> list[ListSum]:
     """What all the documents of the filter come to, by direction and currency.
 
-    Each table is summed by itself: a balance is what is owed less what was settled, so its sum is too.
+    Of a filter by party, direction, kind or a state before issue, from the sums that are kept. For others each table is
+    summed by itself: a balance is what is owed less what was settled, so its sum is too.
     """
-    rows = matching(organisation_id, replace(wanted or Filter(), **fields), today)
+    asked = replace(wanted or Filter(), **fields)
+    plain = replace(asked, party=None, direction=None, kind=None, status=None) == Filter()
+    identity = current_identity()
+    # An act sees its own documents, and none of the organisation's sums.
+    if plain and asked.status in {None, "draft", "approved"} and identity and identity.role is not Role.ACT:
+        _one_of(asked.direction, set(Direction), "direction")
+        _one_of(asked.kind, set(Kind), "kind")
+        return [
+            ListSum(*each)
+            for each in kept_sums(
+                organisation_id,
+                party=asked.party,
+                direction=Direction(asked.direction) if asked.direction else None,
+                kind=Kind(asked.kind) if asked.kind else None,
+                state=asked.status,
+            )
+        ]
+    rows = matching(organisation_id, asked, today)
+    if asked.payment_status is not None or asked.overdue:
+        return _sums_of_balances(rows)
     counts: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0, 0])
     totals = (
         rows.order_by()
         .annotate(gives=_GIVES_CASE, open=_OPEN)
         .values_list("direction", "currency", "gives", "open")
         .annotate(
-            number_of=Count("pk"), amount=Sum(Case(When(_GIVES, then=Abs("total")), default=F("total")))
+            number_of=Count("pk"),
+            amount=Sum(Case(When(_GIVES, then=Abs("total")), default=F("total"))),
+            kept=Sum("withheld"),
         )
     )
-    for direction, currency, gives, is_open, count, amount in totals:
-        found, signed = counts[direction, currency], -amount if gives else amount
+    for direction, currency, gives, is_open, count, amount, kept in totals:
+        found, sign = counts[direction, currency], -1 if gives else 1
         found[0] += count
-        found[1] += signed
-        found[2] += signed if is_open else 0
+        found[1] += sign * amount
+        found[2] += sign * (amount - kept) if is_open else 0
     # What a note took off others is taken off it: a note's own sign is the other way round.
     for settled, sign in (("allocations", -1), ("allocated", 1), ("deductions", -1)):
         for direction, currency, amount in (
@@ -140,14 +164,36 @@ def list_sums(
     return [ListSum(*key, *figures) for key, figures in sorted(counts.items())]
 
 
+def _sums_of_balances(rows: QuerySet[Any]) -> list[ListSum]:
+    """The same of rows that were found by their balance: it is there already, and each is gone through once."""
+    number = BigIntegerField()
+    counts: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0, 0])
+    found = (
+        rows.order_by()
+        .values_list("direction", "currency", "gives")
+        .annotate(
+            number_of=Count("pk"),
+            amount=Sum(Case(When(_GIVES, then=Abs("total")), default=F("total"))),
+            still=Sum(
+                Case(When(ended=False, step=Step.ISSUED, then=F("balance")), default=0, output_field=number)
+            ),
+        )
+    )
+    for direction, currency, gives, count, amount, still in found:
+        sums, sign = counts[direction, currency], -1 if gives else 1
+        for at, value in enumerate((count, sign * amount, sign * still)):
+            sums[at] += value
+    return [ListSum(*key, *figures) for key, figures in sorted(counts.items())]
+
+
 def matching(organisation_id: UUID, wanted: Filter, today: date) -> QuerySet[Document]:
     """The documents of a filter, in no order. Raises `Invalid` for a word that is no status or direction."""
     rows: QuerySet[Any] = Document.objects.filter(organisation_id=organisation_id)
     plain: Mapping[str, Any] = {
         "party_id": wanted.party,
         "show_id": wanted.show,
-        "direction": _one_of(wanted.direction, Direction.values, "direction"),
-        "kind": _one_of(wanted.kind, Kind.values, "kind"),
+        "direction": _one_of(wanted.direction, set(Direction), "direction"),
+        "kind": _one_of(wanted.kind, set(Kind), "kind"),
         "issue_date__gte": wanted.issued_from,
         "issue_date__lte": wanted.issued_to,
     }
@@ -219,7 +265,7 @@ def _with_balance(rows: QuerySet[Any]) -> QuerySet[Any]:
     with_balance: QuerySet[Any] = rows.annotate(
         ended=Exists(_ENDING),
         gives=_GIVES_CASE,
-        owed=Case(When(_GIVES, then=Abs("total")), default=F("total"), output_field=number),
+        owed=Case(When(_GIVES, then=Abs("total")), default=F("total"), output_field=number) - F("withheld"),
         paid=_sum(by_payment, "document_id"),
         settled=Case(
             When(_GIVES, then=_sum(by_note, "credit_note_id") - F("paid")),

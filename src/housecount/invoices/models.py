@@ -8,13 +8,29 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from housecount.box_office.models import Show
+from housecount.core.documents import Direction, Kind, gives_credit
 from housecount.core.tax import PriceMode, RoundingRule, Treatment
+from housecount.core.withholding import Schedular
+from housecount.invoices.models_money import Allocation, Ending, EndingKind, Payment
+from housecount.invoices.models_office import (
+    Answered,
+    Batch,
+    BatchItem,
+    Logo,
+    Policy,
+    RegisterAnswer,
+    Sums,
+)
 from housecount.invoices.models_post import Delivery, Link, Purpose, Recurring, Reminder, Rhythm
+from housecount.invoices.words import choices
 from housecount.tenancy.models import Membership, Organisation, User
 
 __all__ = [
     "Agreement",
     "Allocation",
+    "Answered",
+    "Batch",
+    "BatchItem",
     "Contact",
     "Deduction",
     "Delivery",
@@ -27,15 +43,19 @@ __all__ = [
     "Kind",
     "Line",
     "Link",
+    "Logo",
     "Party",
     "PartyKind",
     "Payment",
+    "Policy",
     "Purpose",
     "Recurring",
+    "RegisterAnswer",
     "Reminder",
     "Rhythm",
     "Series",
     "Step",
+    "Sums",
 ]
 
 
@@ -53,6 +73,8 @@ class Party(models.Model):
 
     `bank_details` is encrypted JSON `{"bsb", "account", "name"}`. `abn_exception` says why no tax is withheld
     although there is no ABN; it counts only with `abn_exception_on`, the day the evidence was put on file.
+    `schedular_rate` (hundredths of a per cent) is kept back from a New Zealand entertainer, unless there is a
+    `schedular_exemption`; `schedular_on` is the day the evidence of either was put on file.
     `membership` is who may sign in as the party.
     """
 
@@ -75,6 +97,11 @@ class Party(models.Model):
     abn_exception_on = models.DateField(null=True, blank=True)
     bank_details = models.BinaryField(blank=True, default=b"")
     super_fund = models.BooleanField(default=False)
+    schedular_rate = models.PositiveIntegerField(null=True, blank=True)
+    schedular_exemption = models.CharField(
+        max_length=20, blank=True, db_default="", default="", choices=choices(Schedular)
+    )
+    schedular_on = models.DateField(null=True, blank=True)
     membership = models.ForeignKey(Membership, on_delete=models.SET_NULL, null=True, blank=True)
     archived_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -107,7 +134,10 @@ class Contact(models.Model):
 
 
 class Agreement(models.Model):
-    """A written agreement with a supplier: that we issue their tax invoices (`rcti`). `ends_on` is included."""
+    """A written agreement with a supplier: that we issue their tax invoices (`rcti`). `ends_on` is included.
+
+    One that is `embedded` stands in the RCTI that names it, and holds for that one alone; the supplier may object.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT)
@@ -117,28 +147,13 @@ class Agreement(models.Model):
     ends_on = models.DateField(null=True, blank=True)
     supplies = models.TextField()
     reference = models.CharField(max_length=200, blank=True)
+    embedded = models.BooleanField(default=False, db_default=False)
+    objected_on = models.DateField(null=True, blank=True)
+    objection = models.TextField(blank=True, default="", db_default="")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
         db_table = "invoices_agreement"
-
-
-class Kind(models.TextChoices):
-    """What a document is."""
-
-    INVOICE = "invoice"
-    RCTI = "rcti"
-    DEPOSIT_INVOICE = "deposit_invoice"
-    CREDIT_NOTE = "credit_note"
-    ADJUSTMENT_NOTE = "adjustment_note"
-    PAYMENT_STATEMENT = "payment_statement"
-
-
-class Direction(models.TextChoices):
-    """Who owes: the party owes us (`receivable`), or we owe the party (`payable`)."""
-
-    RECEIVABLE = "receivable"
-    PAYABLE = "payable"
 
 
 class Step(models.TextChoices):
@@ -155,13 +170,16 @@ class Document(models.Model):
     `number` is given when it is issued, `sender` and `recipient` are the two parties as they were then. `terms`
     is how the due date came about, `{"kind": "days" | "end_of_month" | "before_show" | "after_show", "days": n}`.
     `tax_rate` is in hundredths of a per cent. `withheld` is what is kept back from the payment for the tax office.
+    `deposit_terms` say which deposit is asked for in advance: `{"kind": "part_payment" | "security", "amount": minor or
+    "percentage": hundredths of a per cent, "terms": {...}}`. `value_set_on` is when the value of an RCTI was set, where
+    that is later than its show; with `embedded_agreement`, the agreement on it stands in the RCTI itself.
     The deposits that were received for it are its `Deduction`s; its total is the full value all the same.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT)
-    kind = models.CharField(max_length=20, choices=Kind)
-    direction = models.CharField(max_length=10, choices=Direction)
+    kind = models.CharField(max_length=20, choices=choices(Kind))
+    direction = models.CharField(max_length=10, choices=choices(Direction))
     step = models.CharField(max_length=10, choices=Step, default=Step.DRAFT)
     series = models.CharField(max_length=40)
     number = models.CharField(max_length=60, null=True, blank=True)  # noqa: DJ001 - none is not the empty number
@@ -187,6 +205,9 @@ class Document(models.Model):
     deposit_kind = models.CharField(
         max_length=20, blank=True, choices=[("part_payment", "Part payment"), ("security", "Security")]
     )
+    deposit_terms = models.JSONField(null=True, blank=True)
+    value_set_on = models.DateField(null=True, blank=True)
+    embedded_agreement = models.BooleanField(default=False, db_default=False)
     reference = models.CharField(max_length=200, blank=True)
     notes = models.TextField(blank=True)
     net_total = models.BigIntegerField()
@@ -222,10 +243,21 @@ class Document(models.Model):
     def __str__(self) -> str:
         return self.number or f"{self.kind} (draft)"
 
+    @property
+    def gives_credit(self) -> bool:
+        """Whether it lowers what is owed."""
+        return gives_credit(Kind(self.kind), self.total)
+
+    @property
+    def claim(self) -> int:
+        """What the other side is to be paid, or what a note takes off that: without what the tax office gets."""
+        return abs(self.total) - self.withheld if self.gives_credit else self.total - self.withheld
+
 
 class Line(models.Model):
     """A line of a document. Amounts in minor units; `discount` is taken off the line. `credits_line` is the line
-    that a credit note's line takes back, in whole or in part."""
+    that a credit note's line takes back, in whole or in part. `ote` marks ordinary time earnings, which super is
+    reckoned on."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT)
@@ -237,6 +269,7 @@ class Line(models.Model):
     discount = models.BigIntegerField(default=0)
     tax = models.CharField(max_length=20, choices=[(each.value, each.value) for each in Treatment])
     account_code = models.CharField(max_length=40, blank=True)
+    ote = models.BooleanField(default=False, db_default=False)
     net_amount = models.BigIntegerField()
     tax_amount = models.BigIntegerField()
     gross_amount = models.BigIntegerField()
@@ -285,29 +318,6 @@ class Series(models.Model):
         db_table = "invoices_series"
 
 
-class EndingKind(models.TextChoices):
-    """How an issued document ended without being paid."""
-
-    VOID = "void"
-    WRITTEN_OFF = "written_off"
-
-
-class Ending(models.Model):
-    """An issued document that counts no more."""
-
-    document = models.OneToOneField(
-        Document, on_delete=models.PROTECT, primary_key=True, related_name="ending"
-    )
-    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT)
-    kind = models.CharField(max_length=20, choices=EndingKind)
-    reason = models.TextField(blank=True)
-    at = models.DateTimeField()
-    by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
-
-    class Meta:
-        db_table = "invoices_ending"
-
-
 class DocumentFile(models.Model):
     """A file as it was made when its document was issued: `kind` is pdf or ubl."""
 
@@ -322,56 +332,6 @@ class DocumentFile(models.Model):
     class Meta:
         db_table = "invoices_file"
         constraints = [models.UniqueConstraint(fields=["document", "kind"], name="one_file_of_a_kind")]
-
-
-class Payment(models.Model):
-    """Money that moved between us and a party; a refund has a negative amount. `method` is free text."""
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT)
-    party = models.ForeignKey(Party, on_delete=models.PROTECT, related_name="payments")
-    direction = models.CharField(max_length=10, choices=Direction)
-    paid_on = models.DateField()
-    amount = models.BigIntegerField()
-    currency = models.CharField(max_length=3)
-    method = models.CharField(max_length=40, blank=True)
-    reference = models.CharField(max_length=200, blank=True)
-    idempotency_key = models.CharField(max_length=100, null=True, blank=True)  # noqa: DJ001 - none is no key
-    created_at = models.DateTimeField(db_default=Now(), editable=False)
-    created_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
-
-    class Meta:
-        db_table = "invoices_payment"
-        constraints = [
-            models.UniqueConstraint(fields=["organisation", "idempotency_key"], name="payment_once"),
-            models.CheckConstraint(condition=~Q(amount=0), name="payment_of_something"),
-        ]
-
-
-class Allocation(models.Model):
-    """The part of a payment, or of a credit note, that settles a document. In minor units.
-
-    Exactly one of `payment` and `credit_note` is given. A payment that is larger than its allocations leaves
-    the rest as the party's credit.
-    """
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT)
-    document = models.ForeignKey(Document, on_delete=models.PROTECT, related_name="allocations")
-    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, null=True, related_name="allocations")
-    credit_note = models.ForeignKey(Document, on_delete=models.PROTECT, null=True, related_name="allocated")
-    amount = models.BigIntegerField()
-    created_at = models.DateTimeField(db_default=Now(), editable=False)
-
-    class Meta:
-        db_table = "invoices_allocation"
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(payment=None, credit_note__isnull=False)
-                | Q(payment__isnull=False, credit_note=None),
-                name="allocation_of_one_thing",
-            ),
-        ]
 
 
 class Event(models.Model):

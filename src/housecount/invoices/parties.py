@@ -12,8 +12,8 @@ from django.utils import timezone as clock
 
 from housecount.invoices import here, inputs
 from housecount.invoices.errors import Invalid, NotPossible
-from housecount.invoices.inputs import AgreementInput, BankInput, ContactInput, PartyInput
-from housecount.invoices.models import Agreement, Contact, Party, PartyKind
+from housecount.invoices.inputs import BankInput, ContactInput, PartyInput
+from housecount.invoices.models import Contact, Party, PartyKind
 from housecount.invoices.queries import party_json
 from housecount.tenancy import crypto
 from housecount.tenancy.models import Membership, Organisation, User
@@ -63,29 +63,6 @@ def archive_party(party_id: UUID | str, *, archived: bool = True) -> Party:
     return party
 
 
-def create_agreement(
-    organisation_id: UUID,
-    data: Mapping[str, object],
-    by: User | None = None,  # noqa: ARG001
-) -> Agreement:
-    """A written agreement from its JSON (see `inputs.AgreementInput`). Raises `Invalid`, `NotFound`."""
-    given = inputs.read(data, AgreementInput)
-    if given.until is not None and given.until < given.since:
-        raise Invalid("The agreement ends before it begins.")
-    party = here.party(given.party)
-    if party.is_self:
-        raise Invalid("An agreement is with a supplier, not with ourselves.")
-    return Agreement.objects.create(
-        organisation_id=organisation_id,
-        party=party,
-        kind=given.kind,
-        starts_on=given.since,
-        ends_on=given.until,
-        supplies=inputs.text(given.supplies, "supplies", 2_000, needed=True),
-        reference=inputs.text(given.reference, "reference", 200),
-    )
-
-
 def _save(party: Party, given: PartyInput, *, keep: frozenset[str] = frozenset()) -> Party:
     party.name = inputs.text(given.name, "name", 200, needed=True)
     party.legal_name = inputs.text(given.legal_name, "legal_name", 200)
@@ -105,6 +82,7 @@ def _save(party: Party, given: PartyInput, *, keep: frozenset[str] = frozenset()
     party.abn_exception = inputs.ground(given.abn_exception)
     party.abn_exception_on = given.abn_exception_on
     party.super_fund = bool(given.super_fund)
+    _set_schedular(party, given)
     if "bank" not in keep:
         party.bank_details = _bank(given.bank)
     if "user" not in keep:
@@ -119,6 +97,19 @@ def _save(party: Party, given: PartyInput, *, keep: frozenset[str] = frozenset()
         ) from None
     _save_contacts(party, given.contacts or [])
     return party
+
+
+def _set_schedular(party: Party, given: PartyInput) -> None:
+    """What is kept back from a New Zealand entertainer: the rate that they gave, or why there is none."""
+    rate, exemption = given.schedular_rate, inputs.schedular(given.schedular_exemption)
+    if rate is not None and not 0 <= rate <= 10_000:
+        raise Invalid("schedular_rate is in hundredths of a per cent, from 0 to 10000.")
+    if rate is not None and exemption:
+        raise Invalid("Give schedular_rate or schedular_exemption, not both.")
+    if exemption and given.schedular_on is None:
+        raise Invalid("schedular_exemption needs schedular_on, the day its evidence was put on file.")
+    party.schedular_rate, party.schedular_exemption = rate, exemption
+    party.schedular_on = given.schedular_on
 
 
 def _save_contacts(party: Party, given: Sequence[ContactInput]) -> None:

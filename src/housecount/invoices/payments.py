@@ -8,12 +8,14 @@ from django.db.models import Sum
 
 from housecount.core import documents as core
 from housecount.core.money import format_money
+from housecount.core.withholding import grossed_up
 from housecount.invoices import here, inputs
+from housecount.invoices.deposits import deducted
 from housecount.invoices.drafts import state
 from housecount.invoices.errors import Invalid, NotPossible
-from housecount.invoices.issuing import deducted, remember, settle_by_note
+from housecount.invoices.issuing import remember, settle_by_note
 from housecount.invoices.models import Allocation, Document, Ending, EndingKind, Kind, Payment, Step
-from housecount.invoices.queries import Situation, situation
+from housecount.invoices.queries import Situation, situation, situations
 from housecount.tenancy.models import User
 
 
@@ -55,7 +57,7 @@ def _pay(
     by: User | None,
 ) -> Payment:
     known = _counting(document, "paid")
-    note = core.gives_credit(core.Kind(document.kind), document.total)
+    note = document.gives_credit
     if note and not 0 < amount <= known.balance:
         left = format_money(known.balance, document.currency)
         raise NotPossible("more_than_credit", f"Of this note {left} is left to pay back.")
@@ -85,7 +87,8 @@ def _may_refund(document: Document, known: Situation, amount: int) -> None:
     if amount > known.standing.settled:
         paid = format_money(known.standing.settled, document.currency)
         raise NotPossible("more_than_paid", f"Only {paid} was paid: no more can be refunded.")
-    if known.standing.paid - amount < deducted(document):
+    left = grossed_up(known.standing.paid - amount, document.total, document.withheld)
+    if left < deducted(document):
         raise NotPossible(
             "deposit_deducted",
             "This deposit was deducted on a final document. Credit or void that, or refund on it.",
@@ -128,9 +131,9 @@ def apply_credit(
                 "not_the_same_party", "Credit is used for the same party, direction and currency."
             )
         given, needed = _counting(source, "used as credit"), _counting(target, "paid")
-        if core.gives_credit(core.Kind(target.kind), target.total):
+        if target.gives_credit:
             raise NotPossible("not_owed", "Nothing is owed on a note.")
-        note = core.gives_credit(core.Kind(source.kind), source.total)
+        note = source.gives_credit
         there = given.balance if note else -given.balance
         wanted = min(there, needed.balance) if amount is None else amount
         if wanted <= 0 or wanted > there or wanted > needed.balance:
@@ -145,6 +148,27 @@ def apply_credit(
             _move(source, target, wanted)
         remember(target, "credit_used", by, source=str(source.pk), amount=wanted)
     return wanted
+
+
+def credit_of(document: Document) -> list[tuple[Document, int]]:
+    """What the party of a document has in credit, which could be used for it: the documents that were overpaid and
+    the notes that are not used up, each with how much."""
+    others = Document.objects.filter(
+        organisation_id=document.organisation_id,
+        party_id=document.party_id,
+        direction=document.direction,
+        currency=document.currency,
+        step=Step.ISSUED,
+        ending=None,
+    ).exclude(pk=document.pk)
+    found = []
+    known = situations(others)
+    for each in sorted(others, key=lambda one: (one.issue_date, one.number or "")):
+        balance = known[each.pk].balance
+        left = balance if each.gives_credit else -balance
+        if left > 0:
+            found.append((each, left))
+    return found
 
 
 def _move(source: Document, target: Document, amount: int) -> None:
@@ -208,7 +232,7 @@ def write_off(
     with transaction.atomic():
         document = here.document(document_id, lock=True)
         known = _counting(document, "written off")
-        if core.gives_credit(core.Kind(document.kind), document.total) or known.balance <= 0:
+        if document.gives_credit or known.balance <= 0:
             raise NotPossible("nothing_owed", f"Nothing is owed on {document.number}.")
         return _end(document, EndingKind.WRITTEN_OFF, by, now, reason)
 

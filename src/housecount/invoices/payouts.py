@@ -6,7 +6,6 @@ from uuid import UUID
 
 import msgspec
 
-from housecount.core import documents as core
 from housecount.invoices.aba import NotPayable, Payee, Sender, aba_file
 from housecount.invoices.models import Direction, Document, Party, Step
 from housecount.invoices.printed import BankAccount, bank_account
@@ -37,20 +36,16 @@ def payouts(
         step=Step.ISSUED,
         currency="AUD",
         ending=None,
-    ).select_related("party")
+    ).select_related("party", "agreement")
     if due_by is not None:
         rows = rows.filter(due_date__lte=due_by)
     if documents is not None:
         rows = rows.filter(pk__in=list(documents))
-    found = [
-        each
-        for each in rows.order_by("party__name", "due_date", "number")
-        if not core.gives_credit(core.Kind(each.kind), each.total)
-    ]
+    found = [each for each in rows.order_by("party__name", "due_date", "number") if not each.gives_credit]
     known = situations(found)
     result = []
     for each in found:
-        amount = known[each.pk].balance - each.withheld
+        amount = known[each.pk].balance
         if amount > 0:
             result.append(_payout(each, amount))
     return result
@@ -58,6 +53,9 @@ def payouts(
 
 def _payout(document: Document, amount: int) -> Payout:
     bank = bank_account(document.party) if document.party.bank_details else None
+    trouble = "" if bank and bank.bsb and bank.account else "No bank account is on file."
+    if document.agreement is not None and document.agreement.objected_on is not None:
+        trouble = "The supplier objected to it: it is to be cancelled."
     return Payout(
         document=document.pk,
         number=document.number or "",
@@ -65,7 +63,7 @@ def _payout(document: Document, amount: int) -> Payout:
         due=document.due_date,
         amount=amount,
         bank=bank,
-        trouble="" if bank and bank.bsb and bank.account else "No bank account is on file.",
+        trouble=trouble,
     )
 
 

@@ -45,7 +45,7 @@ class NotPrintable(HousecountError):
 
 
 def render(printed: Printed, *, draft: bool = False, logo: bytes | None = None) -> bytes:
-    """The PDF. `draft` marks every page as one; `logo` is a PNG, JPEG or SVG.
+    """The PDF. `draft` marks every page as one; `logo` is a PNG or JPEG.
 
     What our own fonts lack is set in a font of this machine. Where that has none either, symbols are left out, and
     a letter raises `NotPrintable`: a name that nobody can read names nobody.
@@ -71,6 +71,19 @@ def render(printed: Printed, *, draft: bool = False, logo: bytes | None = None) 
         f"“{lacking}” cannot be printed: there is no font for it. Write it in other letters, or install a font that has"
         " it on the machine that Housecount runs on."
     )
+
+
+def can_print(picture: bytes) -> bool:
+    """Whether a picture can be set as a logo."""
+    compiler = typst.Compiler(
+        b'#set document(title: "logo")\n#image(bytes(json(bytes(sys.inputs.picture))), alt: "logo")',
+        sys_inputs={"picture": json.dumps(list(picture))},
+        ignore_system_fonts=True,
+    )
+    try:
+        return compiler.compile(format="pdf", pdf_standards=_STANDARDS) is not None
+    except typst.TypstError:
+        return False
 
 
 def pictures(printed: Printed, *, draft: bool = False, logo: bytes | None = None) -> list[bytes]:
@@ -214,7 +227,7 @@ def _totals(printed: Printed, *, taxed: bool) -> list[tuple[str, str, bool]]:
         (f"Less deposit received, {each.number}", money(-each.amount), False) for each in printed.prepaid
     ]
     if printed.withheld:
-        totals.append(("Less tax withheld (no ABN)", money(-printed.withheld), False))
+        totals.append((wording.withheld_label(printed), money(-printed.withheld), False))
     return totals
 
 

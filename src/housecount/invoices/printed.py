@@ -6,15 +6,15 @@ An issued document speaks through the snapshots of its parties; a draft shows th
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from housecount.core import documents
+from housecount.core import documents, gates
 from housecount.core.documents import DepositKind, Direction, Kind
 from housecount.core.tax import NO_AMOUNT, Amounts, PriceMode, RoundingRule, Treatment
-from housecount.invoices.models import Document, Party, Step
+from housecount.invoices.models import Document, Line, Party, Step
 from housecount.invoices.queries import due_date
 from housecount.tenancy import crypto
 
@@ -103,6 +103,8 @@ class Printed(msgspec.Struct, frozen=True, kw_only=True):
     credits_date: date | None
     credits_kind: Kind | None
     bank: BankAccount | None
+    embedded_until: date | None = None
+    """Until when the supplier may object to the agreement that stands in the document; None where none does."""
 
     @property
     def is_credit(self) -> bool:
@@ -150,13 +152,25 @@ class Printed(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def printed_of(document: Document) -> Printed:
+class Known(NamedTuple):
+    """What whoever issues a document has read already: our own party, and the lines in their order."""
+
+    own: Party | None
+    lines: Sequence[Line]
+    has_deductions: bool = True
+
+
+def printed_of(document: Document, known: Known | None = None) -> Printed:
     """What is printed for `document`. Runs in the caller's identity; up to seven queries."""
+    known = known or Known(
+        _own(document),
+        list(document.lines.filter(organisation_id=document.organisation_id).order_by("position")),
+    )
     party = document.party
     credited = document.credits
     # A note is as registered as what it corrects: it gives back the tax that was charged then.
     day = document.issue_date if credited is None else credited.issue_date
-    supplier, buyer = _parties(document, party, day)
+    supplier, buyer = _parties(document, party, known.own, day)
     show = document.show
     shown_on = show.starts_at.astimezone(ZoneInfo(show.venue.timezone)).date() if show is not None else None
     return Printed(
@@ -188,7 +202,7 @@ def printed_of(document: Document) -> Printed:
                 tax=line.tax_amount,
                 gross=line.gross_amount,
             )
-            for line in document.lines.filter(organisation_id=document.organisation_id).order_by("position")
+            for line in known.lines
         ),
         net_total=document.net_total,
         tax_total=document.tax_total,
@@ -199,19 +213,23 @@ def printed_of(document: Document) -> Printed:
             for each in document.deductions.filter(organisation_id=document.organisation_id, amount__gt=0)
             .select_related("deposit")
             .order_by("deposit__number")
-        ),
+        )
+        if known.has_deductions
+        else (),
         credits_number=(credited.number or "") if credited is not None else "",
         credits_date=credited.issue_date if credited is not None else None,
         credits_kind=Kind(credited.kind) if credited is not None else None,
-        bank=_bank(document, party),
+        bank=_bank(document, party, known.own),
+        embedded_until=gates.objection_until(document.issue_date) if document.embedded_agreement else None,
     )
 
 
-def _parties(document: Document, party: Party, day: date) -> tuple[PrintedParty, PrintedParty]:
+def _parties(
+    document: Document, party: Party, own: Party | None, day: date
+) -> tuple[PrintedParty, PrintedParty]:
     """Supplier and buyer, registered or not on `day`."""
     if document.step == Step.ISSUED and document.sender and document.recipient:
         return _of_snapshot(document.sender, day), _of_snapshot(document.recipient, day)
-    own = _own(document)
     ourselves = _of_party(own, day) if own else PrintedParty(name=document.organisation.name)
     them = _of_party(party, day)
     return (ourselves, them) if document.direction == Direction.RECEIVABLE else (them, ourselves)
@@ -258,11 +276,11 @@ def _within(since: date | None, until: date | None, day: date) -> bool:
     return since is not None and since <= day and (until is None or day <= until)
 
 
-def _bank(document: Document, party: Party) -> BankAccount | None:
+def _bank(document: Document, party: Party, own: Party | None) -> BankAccount | None:
     """The supplier's account; none where nothing is to be paid to it."""
     if document.kind in documents.NOTES:
         return None
-    payee = _own(document) if document.direction == Direction.RECEIVABLE else party
+    payee = own if document.direction == Direction.RECEIVABLE else party
     if payee is None or not payee.bank_details:
         return None
     return bank_account(payee)

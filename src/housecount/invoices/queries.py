@@ -21,6 +21,7 @@ from housecount.invoices.models import (
     Document,
     DocumentFile,
     Ending,
+    Kind,
     Line,
     Party,
     Step,
@@ -68,6 +69,9 @@ def party_json(party: Party) -> dict[str, Any]:
         "abn_exception": party.abn_exception,
         "abn_exception_on": _iso(party.abn_exception_on),
         "super_fund": party.super_fund,
+        "schedular_rate": party.schedular_rate,
+        "schedular_exemption": party.schedular_exemption,
+        "schedular_on": _iso(party.schedular_on),
         "contacts": [
             {"name": each.name, "email": each.email, "copy": each.copy}
             for each in party.contacts.filter(organisation_id=party.organisation_id).order_by("copy", "email")
@@ -123,6 +127,9 @@ def agreement_json(agreement: Agreement) -> dict[str, Any]:
         "to": _iso(agreement.ends_on),
         "supplies": agreement.supplies,
         "reference": agreement.reference,
+        "embedded": agreement.embedded,
+        "objected_on": _iso(agreement.objected_on),
+        "objection": agreement.objection,
     }
 
 
@@ -159,7 +166,7 @@ def situations(found: Iterable[Document]) -> dict[UUID, Situation]:
     for key, kind, total in Document.objects.filter(
         organisation_id=organisation_id, credits_id__in=issued, step=Step.ISSUED, ending=None
     ).values_list("credits_id", "kind", "total"):
-        if key is not None and core.gives_credit(core.Kind(kind), total):
+        if key is not None and core.gives_credit(Kind(kind), total):
             notes[key] += abs(total)
     endings = dict(
         Ending.objects.filter(organisation_id=organisation_id, document_id__in=issued).values_list(
@@ -173,10 +180,14 @@ def situations(found: Iterable[Document]) -> dict[UUID, Situation]:
     )
     result = {}
     for key, each in documents.items():
-        if core.gives_credit(core.Kind(each.kind), each.total):
-            standing = Standing(abs(each.total), paid=-paid.get(key, 0), credited=given.get(key, 0))
+        if each.gives_credit:
+            standing = Standing(
+                abs(each.total), paid=-paid.get(key, 0), credited=given.get(key, 0), withheld=each.withheld
+            )
         else:
-            standing = Standing(each.total, paid.get(key, 0), prepaid.get(key, 0), credited.get(key, 0))
+            standing = Standing(
+                each.total, paid.get(key, 0), prepaid.get(key, 0), credited.get(key, 0), each.withheld
+            )
         result[key] = Situation(standing, notes.get(key, 0), endings.get(key), hashes.get(key))
     return result
 
@@ -255,7 +266,7 @@ def _json(
         "status": core.status(document.step, known.ending, standing.owed, known.credit_notes),
         "payment_status": core.payment_status(standing),
         "overdue": document.step == Step.ISSUED
-        and not core.gives_credit(core.Kind(document.kind), document.total)
+        and not document.gives_credit
         and core.is_overdue(known.balance, due, today),
         "number": document.number,
         "party": str(document.party_id),
@@ -265,7 +276,10 @@ def _json(
         "notes": document.notes,
         "agreement": str(document.agreement_id) if document.agreement_id else None,
         "credits": str(document.credits_id) if document.credits_id else None,
+        "embedded_agreement": document.embedded_agreement,
+        "value_set_on": _iso(document.value_set_on),
         "deposit_kind": document.deposit_kind or None,
+        "deposit": document.deposit_terms,
         "deposits": [
             {"document": str(each.deposit_id), "number": each.deposit.number, "amount": each.amount}
             for each in deductions
@@ -285,6 +299,7 @@ def _json(
                 "discount": line.discount,
                 "tax": line.tax,
                 "account_code": line.account_code or None,
+                "ote": line.ote,
                 "net_amount": line.net_amount,
                 "tax_amount": line.tax_amount,
                 "gross_amount": line.gross_amount,

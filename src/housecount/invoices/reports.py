@@ -13,7 +13,8 @@ from django.db import connection
 from housecount.core.documents import Direction
 from housecount.core.shares import bucket
 
-# A document stands on a day by what was issued, paid and credited until then. A payment counts on the day it was made,
+# A document stands on a day by what was issued, paid and credited until then; what is withheld for the tax office is
+# owed to that. A payment counts on the day it was made,
 # a credit on the day of its note; neither before the document that it settles was issued.
 _OPEN = """
 WITH day AS (SELECT %(on)s::date AS day),
@@ -23,7 +24,7 @@ ended AS (
 ),
 issued AS (
     SELECT d.*, CASE WHEN d.kind = 'credit_note' OR (d.kind = 'adjustment_note' AND d.total < 0)
-        THEN -abs(d.total) ELSE d.total END AS owed
+        THEN d.withheld - abs(d.total) ELSE d.total - d.withheld END AS owed
     FROM invoices_document d, day
     WHERE d.organisation_id = %(organisation)s AND d.direction = %(direction)s AND d.step = 'issued'
       AND d.issue_date <= day.day

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import connections
 from procrastinate.contrib.django import app
 
-from housecount.invoices import mail, recurring, reminders
+from housecount.invoices import batches, mail, recurring, reminders, sums
 from housecount.tenancy.queries import all_organisations
 
 logger = logging.getLogger(__name__)
@@ -40,6 +40,36 @@ async def remind(timestamp: int) -> None:  # noqa: ARG001 - periodic jobs are to
 async def make_recurring(timestamp: int) -> None:  # noqa: ARG001 - periodic jobs are told their time
     """Makes the documents whose day has come."""
     await _in_thread(lambda: make_all(datetime.now(UTC)))
+
+
+@app.task(name="housecount.invoices.tasks.issue_batch")
+async def issue_batch(organisation_id: str, batch_id: str) -> None:
+    """Issues the documents of a batch."""
+    await _in_thread(lambda: batches.work(UUID(organisation_id), UUID(batch_id)))
+
+
+@app.periodic(cron="* * * * *")
+@app.task(queueing_lock="take-up-batches")
+async def take_up_batches(timestamp: int) -> None:  # noqa: ARG001 - periodic jobs are told their time
+    """Goes on with batches whose worker is gone."""
+    await _in_thread(lambda: take_up_all(datetime.now(UTC)))
+
+
+@app.periodic(cron="*/15 * * * *")
+@app.task(queueing_lock="put-sums-together")
+async def put_sums_together(timestamp: int) -> None:  # noqa: ARG001 - periodic jobs are told their time
+    """Puts the parts of the sums together, so that they stay quick to read."""
+    await _in_thread(lambda: put_all_together(datetime.now(UTC)))
+
+
+def take_up_all(now: datetime) -> int:
+    """Go on with every batch that was left undone; how many were finished."""
+    return _each(batches.left_undone, batches.take_up, now)
+
+
+def put_all_together(now: datetime) -> int:
+    """Put the sums of every organisation together where it is worth it; of how many."""
+    return _each(sums.due_now, sums.put_together, now)
 
 
 def post_all(now: datetime) -> int:

@@ -19,10 +19,10 @@ from zoneinfo import ZoneInfo
 import msgspec
 from django.db.models import Case, DateField, F, Q, QuerySet, Sum, When
 
-from housecount.core import documents as core
 from housecount.core.documents import DepositKind, Direction, Kind
 from housecount.core.shares import share
 from housecount.core.tax import NO_AMOUNT, Amounts, Treatment
+from housecount.core.withholding import grossed_up
 from housecount.invoices.models import Allocation, Deduction, Document, Ending, EndingKind, Line, Step
 from housecount.invoices.queries import situations
 
@@ -217,7 +217,8 @@ def _written_off(organisation_id: UUID, since: date, until: date, zone: str) -> 
     given_up = list(_counted(organisation_id).filter(pk__in=days))
     classes, known = _classes(organisation_id, given_up), situations(given_up)
     for document in given_up:
-        lost = known[document.pk].standing.balance
+        standing = known[document.pk].standing
+        lost = grossed_up(standing.balance, document.total - standing.prepaid, document.withheld)
         part = share(classes[document.pk], document.total, document.total - lost, document.total)
         yield from _entries(document, days[document.pk], "written_off", part, -1)
 
@@ -251,12 +252,19 @@ def _received(organisation_id: UUID, since: date, until: date) -> Iterator[TaxEn
         {each.pk: each for each in found},
     )
     for document in found:
-        note = core.gives_credit(core.Kind(document.kind), document.total)
+        note = document.gives_credit
         sign = -1 if document.total > 0 and note else 1
-        done = 0
+        prepaid = sum(step.amount for step in steps[document.pk] if step.why == "deposit")
+        done, deposits, paid = 0, 0, 0
         for step in steps[document.pk]:
+            if step.why == "deposit":
+                deposits += step.amount
+            else:
+                paid += step.amount
+            # Each payment carries its part of what is withheld from it for the tax office.
+            reached = deposits + grossed_up(paid, abs(document.total) - prepaid, document.withheld)
             # A negative adjustment note is settled from nothing down to its total, which is below nothing.
-            after = done + (step.amount if document.total >= 0 else -step.amount)
+            after = reached if document.total >= 0 else -reached
             part = share(classes[document.pk], document.total, done, after)
             done = after
             if since <= step.on <= until and not step.silent:
@@ -299,7 +307,7 @@ def _steps(
             steps[row.document_id].append(_Step(day, "deposit", row.amount, silent))
     for move in moves:
         if document := found.get(move.document):
-            note = core.gives_credit(core.Kind(document.kind), document.total)
+            note = document.gives_credit
             why = "paid" if move.note is None else "credited"
             # What is paid back on a note is kept with a minus, and settles the note all the same.
             steps[move.document].append(_Step(move.on, why, -move.amount if note else move.amount))

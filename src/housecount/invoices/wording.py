@@ -87,11 +87,37 @@ def statements(printed: Printed) -> list[str]:
         of = f" of {day(printed.credits_date)}" if printed.credits_date else ""
         said.append(f"{verb} {_ORIGINALS.get(printed.credits_kind, 'invoice')} {printed.credits_number}{of}.")
     if printed.withheld:
-        said.append(
-            f"No ABN was quoted: {money(printed.withheld, printed.currency)} is withheld from the payment and"
-            " paid to the Australian Taxation Office."
-        )
+        said.append(_withheld(printed))
+    if printed.embedded_until is not None:
+        said.append(_agreement(printed, printed.embedded_until))
     return said
+
+
+def withheld_label(printed: Printed) -> str:
+    """What stands before the amount that is withheld."""
+    if printed.is_credit:
+        return "Less tax no longer withheld"
+    return f"Less tax withheld ({'schedular payment' if printed.supplier.country == 'NZ' else 'no ABN'})"
+
+
+def _withheld(printed: Printed) -> str:
+    kept = money(printed.withheld, printed.currency)
+    zealand = printed.supplier.country == "NZ"
+    office = "Inland Revenue" if zealand else "the Australian Taxation Office"
+    if printed.is_credit:
+        return f"{kept} less is withheld from the payment and paid to {office}."
+    why = "This is a schedular payment" if zealand else "No ABN was quoted"
+    return f"{why}: {kept} is withheld from the payment and paid to {office}."
+
+
+def _agreement(printed: Printed, until: date) -> str:
+    """The agreement that stands in an RCTI itself (R-4, R-5)."""
+    supplier, buyer, tax = printed.supplier.name, printed.buyer.name, printed.tax_name
+    return (
+        f"Agreement: {buyer} issues this document for the supplies named on it, and {supplier} issues no tax"
+        f" invoice for them. Both are registered for {tax} now, and each tells the other when that ends."
+        f" {supplier} may object until {day(until)}; this document is then cancelled."
+    )
 
 
 def remarks(printed: Printed) -> list[str]:

@@ -1,0 +1,78 @@
+"""The copy of an RCTI that its supplier must get in time (R-6): which of them still wait, and until when.
+
+A mail that was handed over counts, so does a link that was made to be handed over, and a person's word that they gave
+the copy themselves.
+"""
+
+from datetime import date, timedelta
+from typing import NamedTuple
+from uuid import UUID
+
+from django.db.models import Exists, OuterRef, Q
+
+from housecount.invoices.errors import NotPossible
+from housecount.invoices.issuing import rcti_copy_by, remember
+from housecount.invoices.models import Delivery, Document, Event, Kind, Step
+from housecount.tenancy.models import User
+
+#: From so many days before the last one on, a copy is urgent.
+URGENT = timedelta(days=7)
+
+
+#: What is older is not looked for any more, so that a page does not slow down as years pile up.
+LOOKED_BACK = timedelta(days=366)
+
+
+class CopyDue(NamedTuple):
+    """An RCTI whose supplier has no copy; `by` is the last day for it."""
+
+    document: Document
+    by: date
+    late: bool
+    urgent: bool
+
+
+def copies_due(organisation_id: UUID, today: date) -> list[CopyDue]:
+    """Every RCTI of the last year whose supplier has no copy yet, the most urgent first."""
+    of_document = {"organisation_id": organisation_id, "document_id": OuterRef("pk")}
+    given = Delivery.objects.filter(Q(kind="link") | Q(sent_at__isnull=False), bounced_at=None, **of_document)
+    noted = Event.objects.filter(what="copy_given", **of_document)
+    found = (
+        Document.objects.filter(
+            ~Exists(given),
+            ~Exists(noted),
+            organisation_id=organisation_id,
+            issue_date__gt=today - LOOKED_BACK,
+            kind=Kind.RCTI,
+            step=Step.ISSUED,
+            ending=None,
+        )
+        .select_related("party", "show__venue")
+        .order_by("issue_date", "number")
+    )
+    due = []
+    for document in found:
+        by = rcti_copy_by(document)
+        assert by is not None
+        due.append(CopyDue(document, by, by < today, by - today <= URGENT))
+    return sorted(due, key=lambda each: each.by)
+
+
+def has_copy(document: Document) -> bool:
+    """Whether the supplier of an RCTI has their copy."""
+    of_document = {"organisation_id": document.organisation_id, "document": document}
+    return (
+        Delivery.objects.filter(
+            Q(kind="link") | Q(sent_at__isnull=False), bounced_at=None, **of_document
+        ).exists()
+        or Event.objects.filter(what="copy_given", **of_document).exists()
+    )
+
+
+def give_copy(document: Document, on: date, today: date, by: User | None) -> None:
+    """A person says that they gave the supplier the copy on a day. Raises `NotPossible`."""
+    if document.kind != Kind.RCTI or document.step != Step.ISSUED:
+        raise NotPossible("no_copy_needed", "Only of an issued RCTI is a copy due.")
+    if not document.issue_date <= on <= today:
+        raise NotPossible("not_that_day", "The copy was given between the day of issue and today.")
+    remember(document, "copy_given", by, on=on.isoformat())

@@ -1,0 +1,37 @@
+"""Documents that look like one another: paid twice is worse than asked twice."""
+
+from datetime import timedelta
+
+from django.db.models import Q
+
+from housecount.invoices.models import Document, Kind
+
+WITHIN = timedelta(days=60)
+
+
+def duplicates_of(document: Document) -> list[Document]:
+    """Issued or approved documents of the same party, direction, currency and total whose show or reference is the
+    same, within 60 days; the newest first."""
+    same = Q()
+    if document.show_id is not None:
+        same |= Q(show_id=document.show_id)
+    if document.reference:
+        same |= Q(reference__iexact=document.reference)
+    if not same:
+        return []
+    return list(
+        Document.objects.filter(
+            same,
+            organisation_id=document.organisation_id,
+            party_id=document.party_id,
+            direction=document.direction,
+            currency=document.currency,
+            total=document.total,
+            issue_date__range=(document.issue_date - WITHIN, document.issue_date + WITHIN),
+            ending=None,
+        )
+        .exclude(pk=document.pk)
+        .exclude(kind__in=(Kind.CREDIT_NOTE, Kind.ADJUSTMENT_NOTE))
+        .exclude(step="draft")
+        .order_by("-issue_date", "-created_at")[:5]
+    )
