@@ -1,0 +1,1 @@
+"""Xero: the connection to an organisation's books, and what is written into them."""

@@ -1,0 +1,16 @@
+"""Django's entry for Xero."""
+
+from django.apps import AppConfig
+
+
+class XeroConfig(AppConfig):
+    """Connections, mappings, intents."""
+
+    name = "housecount.xero"
+    label = "xero"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from housecount.tenancy.crypto import register_secret_columns
+
+        register_secret_columns("xero.Connection", "client_secret", "access_token", "refresh_token")

@@ -1,0 +1,173 @@
+"""What the database says and keeps while a push runs. Each function is one transaction of its caller's."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db.models import Min
+
+from housecount.installation import environment
+from housecount.invoices import files
+from housecount.invoices.models import Allocation, Deduction, Document, Ending, EndingKind, Line
+from housecount.xero.errors import Blocked
+from housecount.xero.mapping import Books
+from housecount.xero.models import Connection, History, Intent, Stage, State, What
+from housecount.xero.paper import Paper, gate, paper_of, place_of
+from housecount.xero.planning import intent_of
+
+#: An attempt without an answer is repeated under its key for so long; Xero forgets keys after six minutes.
+KEY_LIFE = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """All that writing one document needs. A `void` one is not written any more."""
+
+    document: Document
+    paper: Paper
+    pdf: bytes | None
+    void: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """All that writing one allocation needs. `theirs` is the id of the document in Xero, `credit` of the note."""
+
+    allocation: Allocation
+    document: Document
+    place: str
+    theirs: str
+    credit: str = ""
+    bank: str = ""
+
+
+def sheet(intent: Intent, row: Connection, books: Books) -> Sheet:
+    """A document as it is to be written. Raises `Blocked`."""
+    document = (
+        Document.objects.select_related("organisation", "party")
+        .filter(organisation_id=intent.organisation_id)
+        .get(pk=intent.target)
+    )
+    if intent.stage not in (Stage.DRAFTED, Stage.APPROVED):
+        gate(document, row.currency, row.locked_until, pays_tax=row.pays_tax)
+    lines = list(
+        Line.objects.filter(organisation_id=intent.organisation_id, document=document).order_by("position")
+    )
+    deductions = list(
+        Deduction.objects.select_related("deposit").filter(
+            organisation_id=intent.organisation_id, document=document
+        )
+    )
+    public = environment.load().public_url
+    url = f"{public.rstrip('/')}/invoices/{document.pk}/" if public else None
+    file = files.stored(document)
+    void = Ending.objects.filter(
+        organisation_id=intent.organisation_id, document=document, kind=EndingKind.VOID
+    ).exists()
+    paper = paper_of(document, lines, deductions, books, url)
+    return Sheet(document, paper, bytes(file.content) if file else None, void)
+
+
+def move(intent: Intent, row: Connection, bank: str) -> Move:
+    """An allocation as it is to be written. Raises `Blocked` until its documents are in Xero."""
+    found = (
+        Allocation.objects.select_related("document", "credit_note", "payment")
+        .filter(organisation_id=intent.organisation_id)
+        .get(pk=intent.target)
+    )
+    theirs = _in_xero(row, found.document)
+    if found.credit_note is not None:
+        return Move(found, found.document, place_of(found.document), theirs, _in_xero(row, found.credit_note))
+    assert found.payment is not None
+    if (found.amount < 0) != found.document.gives_credit:
+        raise Blocked(
+            f"Money that went back on {found.document.number} is not written to Xero. Enter the refund there by hand."
+        )
+    if row.locked_until is not None and found.payment.paid_on <= row.locked_until:
+        raise Blocked(
+            f"The books in Xero are locked up to {row.locked_until}, and the payment is of {found.payment.paid_on}. "
+            "Move the lock date in Xero, push again, and lock again."
+        )
+    return Move(found, found.document, place_of(found.document), theirs, bank=bank)
+
+
+def _in_xero(row: Connection, document: Document) -> str:
+    intent = intent_of(row, document.pk)
+    if intent is None or intent.stage not in (Stage.APPROVED, Stage.DONE):
+        raise Blocked(f"It waits until {document.number} is in Xero.")
+    return intent.xero_id
+
+
+def begin_attempt(intent: Intent, now: datetime) -> int:
+    """Say, before it is sent, that a creation is tried; its number. An attempt nobody answered is repeated as it
+    was; one that was answered, or is too old for its key, gets a new number: it was looked for in between."""
+    row = Intent.objects.select_for_update().get(organisation_id=intent.organisation_id, pk=intent.pk)
+    repeatable = not row.heard and row.attempted_at is not None and now - row.attempted_at < KEY_LIFE
+    if not repeatable:
+        row.attempt += 1
+        row.attempted_at = now
+    row.heard = False
+    row.save(update_fields=["attempt", "attempted_at", "heard"])
+    intent.attempt, intent.attempted_at, intent.heard = row.attempt, row.attempted_at, False
+    return row.attempt
+
+
+def heard(intent: Intent) -> None:
+    """The attempt was answered, by a yes or a no."""
+    intent.heard = True
+    Intent.objects.filter(organisation_id=intent.organisation_id, pk=intent.pk).update(heard=True)
+
+
+def advance(
+    intent: Intent, stage: Stage, now: datetime, *, xero_id: str | None = None, reason: str = ""
+) -> None:
+    """Keep how far it has come."""
+    intent.stage, intent.reason = stage, reason
+    if xero_id is not None:
+        intent.xero_id = xero_id
+    intent.done_at = now if stage == Stage.DONE else None
+    Intent.objects.filter(organisation_id=intent.organisation_id, pk=intent.pk).update(
+        stage=stage, reason=reason, xero_id=intent.xero_id, done_at=intent.done_at
+    )
+
+
+def remember(organisation_id: UUID, intent_id: UUID, calls: list[tuple[str, str]]) -> None:
+    """Keep what was asked and what was said."""
+    History.objects.bulk_create(
+        History(organisation_id=organisation_id, intent_id=intent_id, step=step[:40], outcome=outcome[:2000])
+        for step, outcome in calls
+    )
+
+
+def park(row: Connection, until: datetime | None) -> None:
+    """Nothing is done before `until`: Xero's limits are used up."""
+    Connection.objects.filter(organisation_id=row.organisation_id).update(parked_until=until)
+
+
+def needs_reconnect(row: Connection, trouble: str) -> None:
+    """Our consent or secret does not work any more: stop, and ask a person."""
+    Connection.objects.filter(organisation_id=row.organisation_id, state=State.CONNECTED).update(
+        state=State.NEEDS_RECONNECT, trouble=trouble
+    )
+
+
+def oldest_payment(row: Connection) -> datetime | None:
+    """When the oldest of the payments that are still to be written was recorded."""
+    open_ones = Intent.objects.filter(
+        organisation_id=row.organisation_id, tenant_id=row.tenant_id, what=What.PAYMENT
+    ).exclude(stage=Stage.DONE)
+    found: datetime | None = Allocation.objects.filter(
+        organisation_id=row.organisation_id, pk__in=open_ones.values("target")
+    ).aggregate(oldest=Min("created_at"))["oldest"]
+    return found
+
+
+def done_ids(row: Connection, what: What, document_id: UUID) -> set[str]:
+    """The ids in Xero of what was written for a document."""
+    return set(
+        Intent.objects.filter(
+            organisation_id=row.organisation_id, tenant_id=row.tenant_id, what=what, document_id=document_id
+        )
+        .exclude(xero_id="")
+        .values_list("xero_id", flat=True)
+    )

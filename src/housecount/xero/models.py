@@ -1,0 +1,165 @@
+"""The connection to Xero and what became of each thing that is written there."""
+
+import uuid
+
+from django.db import models
+from django.db.models.functions import Now
+
+from housecount.invoices.models import Party
+from housecount.tenancy.models import Organisation
+
+
+class State(models.TextChoices):
+    """How a connection is."""
+
+    CONNECTED = "connected"
+    NEEDS_RECONNECT = "needs_reconnect"
+    DISCONNECTED = "disconnected"
+
+
+class Connection(models.Model):
+    """An organisation in Xero that an organisation of ours writes to: one at a time.
+
+    Secrets and tokens are encrypted; `refresh_token` is empty for a custom connection, which asks anew. `accounts`
+    and `tax_rates` are what Xero had when it was last read (`read_at`); `mapping` is which of them is used for what.
+    `parked_until` is set while Xero's limits let us do nothing; documents issued before `since` are not written.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organisation = models.OneToOneField(Organisation, on_delete=models.PROTECT, related_name="xero")
+    custom = models.BooleanField()
+    client_id = models.CharField(max_length=200)
+    client_secret = models.BinaryField(blank=True, default=b"")
+    tenant_id = models.CharField(max_length=60)
+    tenant_name = models.CharField(max_length=200)
+    connection_id = models.CharField(max_length=60, blank=True)
+    scopes = models.TextField(blank=True)
+    access_token = models.BinaryField(blank=True, default=b"")
+    access_expires_at = models.DateTimeField(null=True, blank=True)
+    refresh_token = models.BinaryField(blank=True, default=b"")
+    refreshed_at = models.DateTimeField(null=True, blank=True)
+    state = models.CharField(max_length=20, choices=State, default=State.CONNECTED)
+    trouble = models.TextField(blank=True)
+    country = models.CharField(max_length=2)
+    currency = models.CharField(max_length=3)
+    pays_tax = models.BooleanField(default=True)
+    locked_until = models.DateField(null=True, blank=True)
+    accounts = models.JSONField(default=list)
+    tax_rates = models.JSONField(default=list)
+    mapping = models.JSONField(default=dict)
+    read_at = models.DateTimeField()
+    since = models.DateField(null=True, blank=True)
+    parked_until = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        db_table = "xero_connection"
+
+    def __str__(self) -> str:
+        return self.tenant_name
+
+
+class Consent(models.Model):
+    """A consent on its way: made when the address to open is given out, used up when the browser comes back."""
+
+    state = models.CharField(max_length=64, primary_key=True)
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT)
+    verifier = models.BinaryField()
+    redirect_uri = models.CharField(max_length=400)
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "xero_consent"
+
+
+class What(models.TextChoices):
+    """What an intent is about: a document, its end, a credit set against it, money that moved."""
+
+    DOCUMENT = "document"
+    ALLOCATION = "allocation"
+    PAYMENT = "payment"
+    VOID = "void"
+
+
+class Stage(models.TextChoices):
+    """How far it has come. From `blocked` on, why not further stands in `reason`."""
+
+    PLANNED = "planned"
+    DRAFTED = "drafted"
+    APPROVED = "approved"
+    DONE = "done"
+    BLOCKED = "blocked"
+    REJECTED = "rejected"
+    CONFLICT = "conflict"
+    DIFFERS = "differs"
+    UNKNOWN = "unknown"
+
+
+class Intent(models.Model):
+    """One thing that is to exist in one organisation in Xero exactly once, however often it is tried.
+
+    `target` is our row (a document, or an allocation of a credit or a payment). `attempt` numbers the creations that
+    were tried; `attempted_at` is set before the newest was sent and `heard` once it was answered: until then
+    the same attempt may be repeated under the same key. `rank` orders them: what others need comes first.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT)
+    tenant_id = models.CharField(max_length=60)
+    what = models.CharField(max_length=12, choices=What)
+    target = models.UUIDField()
+    document = models.ForeignKey("invoices.Document", on_delete=models.PROTECT, related_name="xero_intents")
+    rank = models.PositiveSmallIntegerField()
+    stage = models.CharField(max_length=12, choices=Stage, default=Stage.PLANNED)
+    reason = models.TextField(blank=True)
+    xero_id = models.CharField(max_length=60, blank=True)
+    attempt = models.PositiveIntegerField(default=0)
+    attempted_at = models.DateTimeField(null=True)
+    heard = models.BooleanField(default=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    done_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "xero_intent"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organisation", "tenant_id", "what", "target"], name="xero_intent_once"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["organisation", "rank", "created_at"],
+                name="xero_intent_open",
+                condition=~models.Q(stage="done"),
+            ),
+        ]
+
+
+class PartyContact(models.Model):
+    """Which contact in Xero a party of ours is; settled once, by number, by ABN, by mail or by a person."""
+
+    pk = models.CompositePrimaryKey("organisation_id", "tenant_id", "party_id")
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT)
+    tenant_id = models.CharField(max_length=60)
+    party = models.ForeignKey(Party, on_delete=models.CASCADE, related_name="xero_contacts")
+    contact_id = models.CharField(max_length=60)
+    found_by = models.CharField(max_length=12)
+
+    class Meta:
+        db_table = "xero_contact"
+
+
+class History(models.Model):
+    """What was asked of Xero for an intent and what it said: method and path, status, and Xero's words. No bodies,
+    no headers."""
+
+    id = models.BigAutoField(primary_key=True)
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT)
+    intent = models.ForeignKey(Intent, on_delete=models.CASCADE, related_name="history")
+    at = models.DateTimeField(db_default=Now())
+    step = models.CharField(max_length=40)
+    outcome = models.TextField()
+
+    class Meta:
+        db_table = "xero_history"
+        indexes = [models.Index(fields=["organisation", "intent", "id"], name="xero_history_of")]
