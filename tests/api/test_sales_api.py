@@ -77,7 +77,7 @@ def test_a_mistake_of_ours_is_a_problem_document_too(stage: Stage, monkeypatch: 
     def breaks(*_: object) -> None:
         raise KeyError("a detail")
 
-    monkeypatch.setattr("housecount.api.v1.sales_document", breaks)
+    monkeypatch.setattr("housecount.api.shows.sales_document", breaks)
     document = problem(stage.house.admin.signed_in(), "/api/v1/sales", 500, "our_mistake")
     assert "a detail" not in str(document)
 

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
+from housecount.api.idempotency import Again
 from housecount.core.errors import HousecountError, NextStep
 
 logger = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ class NoSuchAddress(HousecountError):
 
 
 def problem(
-    status: int, code: str, message: str, next_step: str, errors: Sequence[dict[str, Any]] = ()
+    status: int, code: str, message: str, next_step: str, errors: Sequence[Mapping[str, Any]] = ()
 ) -> HttpResponse:
     """A problem document. `detail` is for people, `code` for programs."""
     document: dict[str, Any] = {
@@ -52,12 +53,25 @@ def problem(
     }
     if errors:
         document["errors"] = list(errors)
-    return HttpResponse(json.dumps(document), status=status, content_type="application/problem+json")
+    response = HttpResponse(json.dumps(document), status=status, content_type="application/problem+json")
+    if status == 401:
+        response["WWW-Authenticate"] = 'Bearer realm="housecount"'
+    return response
 
 
 def from_error(error: HousecountError) -> HttpResponse:
     """The problem document of one of our errors."""
-    return problem(error.http_status, error.code, error.message, error.next_step)
+    response = problem(error.http_status, error.code, error.message, error.next_step)
+    retry_after = getattr(error, "retry_after", None)
+    if isinstance(retry_after, int):
+        response["Retry-After"] = str(retry_after)
+    return response
+
+
+def _field(place: Sequence[object]) -> str:
+    # Where it was looked for comes first, and then, of several that are read together, our own name for them.
+    *_, name = [str(part) for part in place] or [""]
+    return name
 
 
 def install(api: NinjaAPI) -> None:
@@ -71,15 +85,20 @@ def install(api: NinjaAPI) -> None:
             logger.error("The API failed: %s", error.code, exc_info=error)
         return from_error(error)
 
+    @api.exception_handler(Again)
+    def again(_: HttpRequest, done: Again) -> HttpResponse:
+        return done.response
+
     @api.exception_handler(AuthenticationError)
     def stranger(_: HttpRequest, __: AuthenticationError) -> HttpResponse:
-        return from_error(SignInNeeded("Sign in first: the API uses the session of the site for now."))
+        return from_error(
+            SignInNeeded("Send an API token (Authorization: Bearer …), or sign in to the site.")
+        )
 
     @api.exception_handler(ValidationError)
     def invalid(_: HttpRequest, error: ValidationError) -> HttpResponse:
         told = [
-            {"field": ".".join(str(part) for part in each.get("loc", ())), "message": each.get("msg", "")}
-            for each in error.errors
+            {"field": _field(each.get("loc", ())), "message": each.get("msg", "")} for each in error.errors
         ]
         return problem(
             422,

@@ -60,6 +60,14 @@ class SalesOut(Schema):
     shows: list[ShowOut]
 
 
+class ProblemPartOut(Schema):
+    """One of several things that are wrong: in a field of the request, or by a rule that stands against it."""
+
+    field: str | None = None
+    code: str | None = None
+    message: str
+
+
 class ProblemOut(Schema):
     """What went wrong (RFC 9457). Branch on `code`; show `detail` to people."""
 
@@ -68,4 +76,5 @@ class ProblemOut(Schema):
     status: int
     code: str
     detail: str
-    next_step: str
+    next_step: str = Field(description="retry, retry_after, ask_a_person or never.")
+    errors: list[ProblemPartOut] | None = None
