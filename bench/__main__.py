@@ -9,7 +9,7 @@ import time
 from bench import ground
 from bench.report import document, table
 
-NAMES = ("load", "sales", "idle", "memory", "hooks", "issue", "latency", "many")
+NAMES = ("load", "sales", "idle", "memory", "hooks", "issue", "latency", "live", "many", "pages")
 
 
 def main(arguments: list[str] | None = None) -> int:

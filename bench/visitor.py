@@ -27,6 +27,11 @@ class Visitor:
     def __exit__(self, *_: object) -> None:
         self._connection.close()
 
+    @property
+    def cookie(self) -> str:
+        """What a browser would send along."""
+        return "; ".join(f"{name}={value}" for name, value in self._cookies.items())
+
     def get(self, path: str) -> tuple[int, str]:
         """Status and text of a page."""
         return self._ask("GET", path)
@@ -42,7 +47,7 @@ class Visitor:
         return status == 302
 
     def _ask(self, method: str, path: str, form: str | None = None) -> tuple[int, str]:
-        headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in self._cookies.items())}
+        headers = {"Cookie": self.cookie}
         if form is not None:
             headers |= {"Content-Type": "application/x-www-form-urlencoded", "Referer": self._origin + path}
         try:

@@ -14,13 +14,16 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.urls.resolvers import RegexPattern
 
+from housecount.tenancy import tokens
+from housecount.tenancy.identity import acting_as
+from housecount.tenancy.tokens import SCOPES
 from tests.walls.furnish import furnish, ids_of
 from tests.world import House, make_house
 
 METHODS = ("GET", "POST")
 ACTORS = ("alice", "bob", "dave", "carol", "stranger")
-# What addresses of libraries hold, by the name of the part.
-SAMPLES = {"uidb36": "1", "key": "x-y", "path": "x", "pk": "1"}
+# What addresses hold that name nothing of a house (a library's, a platform, a job), by the name of the part.
+SAMPLES = {"uidb36": "1", "key": "x-y", "path": "x", "pk": "1", "platform": "eventbrite", "job_id": "1"}
 
 
 # What another house has is not found; 405: not by this method; 400, 415, 422: what was sent is looked at first.
@@ -143,6 +146,40 @@ def test_no_address_fails_or_tells_of_another_house(street: Street, actor: str, 
     assert not wrong, "\n".join(wrong)
     still_in = ask(client, "GET", "/people/")[0]
     assert still_in == (302 if actor == "stranger" else 200 if actor in {"alice", "carol"} else 403)
+
+
+@pytest.mark.parametrize("scope", [None, *SCOPES])
+def test_no_token_reaches_another_house(
+    street: Street, scope: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An admin's token with every scope, by every method; and with each scope alone."""
+    monkeypatch.setattr("housecount.tenancy.tokens.LIMIT", 1_000_000)
+    admin, wrong, reached = street.ours.admin, [], 0
+    with acting_as(admin.identity):
+        _, secret = tokens.create(
+            street.ours.organisation.pk,
+            admin.membership,
+            name="walls",
+            role="admin",
+            scopes=SCOPES if scope is None else [scope],
+        )
+    client = Client(enforce_csrf_checks=True, headers={"Authorization": f"Bearer {secret.reveal()}"})
+    client.raise_request_exception = False
+    for route in routes():
+        if not route.template.startswith("/api/v1/") or route.template.endswith("openapi.json"):
+            continue
+        for path in addresses(route, street)[: None if scope is None else 1]:
+            for method in ("GET", "POST", "PATCH", "DELETE") if scope is None else METHODS:
+                status, text = ask(client, method, path)
+                reached += status == 200
+                if status >= 500:
+                    wrong.append(f"{method} {path}: {status}")
+                elif street.theirs.marker in text.replace(path, ""):
+                    wrong.append(f"{method} {path} leaks")
+                elif route.parts and status not in NOT_FOUND["POST"] | {403}:
+                    wrong.append(f"{method} {path}: {status} for what another house has")
+    assert not wrong, "\n".join(wrong)
+    assert reached
 
 
 def test_the_marker_would_be_found(street: Street) -> None:

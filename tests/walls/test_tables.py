@@ -23,16 +23,17 @@ NOT_TENANT = {
     "sync_credential_budget": "two organisations may hold the same key; names neither",
     "django_content_type": "names of models",
     "django_migrations": "names of migrations",
-    "django_session": "sessions",
+    "django_session": "no longer used",
+    "tenancy_session": "a person's, in whichever organisation; has a policy of its own",
     "housecount_cache": "counters of attempts",
 }
-LIBRARIES = ("account_", "auth_", "procrastinate_")
+LIBRARIES = ("account_", "auth_", "mfa_", "procrastinate_")
 
 
 @pytest.fixture(scope="session", autouse=True)
 def declared() -> dict[str, Declaration]:
     for app, name in MigrationLoader(None).disk_migrations:
-        if app in {"tenancy", "box_office", "sync", "web", "intake", "invoices"}:
+        if app in {"tenancy", "box_office", "sync", "web", "intake", "invoices", "live"}:
             import_module(f"housecount.{app}.migrations.{name}")
     return DECLARATIONS
 

@@ -134,7 +134,7 @@ class Look(HTMLParser):
         for name, value in attrs:
             if name == "style" or name.startswith("on") or (value or "").startswith("javascript:"):
                 self.faults.append(f"<{tag} {name}> would be blocked")
-        if tag in {"style", "script"} and "src" not in found:
+        if tag in {"style", "script"} and "src" not in found and found.get("type") != "application/json":
             self.faults.append(f"inline <{tag}>")
         if (id_ := found.get("id")) is not None:
             if id_ in self.ids:

@@ -68,14 +68,15 @@ def test_signing_in_and_out_by_hand(house: House) -> None:
 
 
 def test_the_menu_of_each_role(house: House) -> None:
+    office = {"/", "/invoices/", "/parties/", "/sync/", "/settings/"}
     for person, expected in (
-        (house.admin, {"/", "/to-match/", "/accounts/", "/people/"}),
-        (house.promoter, {"/", "/to-match/", "/accounts/"}),
-        (house.bookkeeper, {"/", "/to-match/", "/accounts/"}),
-        (house.act, {"/"}),
+        (house.admin, office),
+        (house.promoter, office),
+        (house.bookkeeper, office),
+        (house.act, {"/", "/invoices/", "/you/"}),
     ):
         links = set(look(person, "/").links)
-        assert links & {"/", "/to-match/", "/accounts/", "/people/"} == expected
+        assert links & {*office, "/you/"} == expected
         for address in expected:
             look(person, address)
 
@@ -124,7 +125,7 @@ def test_a_mistake_of_ours_is_admitted_without_details(house: House) -> None:
 def test_an_error_made_for_people_wears_the_frame(stage: Stage) -> None:
     page = look(stage.house.admin, "/refuses/", 409)
     assert "The till is closed" in page.text
-    assert "/to-match/" in page.links
+    assert "/sync/" in page.links
 
 
 def test_somebody_without_a_house_is_told_so(house: House) -> None:

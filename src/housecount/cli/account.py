@@ -69,7 +69,7 @@ def connect(platform: str, slug: str, name: str, regions: tuple[str, ...], api_k
     for remark in (
         door.trouble and f"The webhook is not registered: {door.trouble} It is tried again within the hour.",
         doors.no_public_address(),
-        source.webhooks is not None and doors.unreachable_port(),
+        doors.unreachable_port(source),
     ):
         if remark:
             note(remark)

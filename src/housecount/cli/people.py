@@ -124,6 +124,42 @@ def create_user(email: str, slug: str, role: str, name: str, password_stdin: boo
     )
 
 
+@user.command("operator")
+@click.argument("email")
+@click.option("--revoke", is_flag=True, help="They operate the installation no more.")
+@json_option
+@with_database
+def operator(email: str, revoke: bool) -> None:
+    """Let the user EMAIL operate this installation: they see /operate/, and nothing more of any organisation."""
+    from housecount.tenancy import services
+
+    found = services.set_operator(email, operator=not revoke)
+    emit(
+        {"id": found.pk, "email": found.email, "operator": found.is_staff},
+        f"{found.email} operates this installation: see /operate/."
+        if found.is_staff
+        else f"{found.email} does not operate this installation.",
+    )
+
+
+@user.command("forget-two-factor")
+@click.argument("email")
+@json_option
+@with_database
+def forget_two_factor(email: str) -> None:
+    """Let the user EMAIL, who lost their phone and their recovery codes, sign in by password alone.
+
+    They are signed out everywhere. Be sure first who asks.
+    """
+    from housecount.tenancy import services
+
+    found = services.forget_second_factor(email)
+    emit(
+        {"id": found.pk, "email": found.email, "two_factor": False},
+        f"{found.email} signs in by password alone, until they switch two-factor sign-in on again.",
+    )
+
+
 def _sentence(email: str, role: str, slug: str, password: str | None, is_new: bool) -> str:
     if not is_new:
         return f"{email} has an account already, keeps its password, and is now {role} of {slug}."

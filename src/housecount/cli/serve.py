@@ -8,6 +8,7 @@ import hashlib
 import logging.config
 import multiprocessing
 import os
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -147,6 +148,8 @@ def edge_application() -> "Edge":
     """The edge, in a process of its own, without Django. The database need not answer yet."""
     _die_with_server()
     from housecount.intake.edge.app import Edge
+    from housecount.intake.edge.events import Events
+    from housecount.intake.edge.feed import Feed
     from housecount.intake.edge.proxy import Pages
     from housecount.intake.edge.schedule import Schedule
     from housecount.intake.edge.store import Store
@@ -155,14 +158,19 @@ def edge_application() -> "Edge":
     found = environment.load()
     logging.config.dictConfig(logs.settings(found.home))
     secrets = {platform: getattr(found, f"{platform}_webhook_secret", None) for platform in SOURCES}
-    pages = os.environ.get(_PAGES)
+    address = os.environ.get(_PAGES)
+    pages = Pages(address) if address else None
+    events = None
+    if pages is not None:
+        events = Events(Feed(database.application_url), pages, ends_on=(signal.SIGTERM, signal.SIGINT))
     return Edge(
         Store(database.application_url),
         Schedule(database.application_url),
         SOURCES,
         secrets={platform: secret for platform, secret in secrets.items() if secret},
         operator_token=found.operator_token,
-        pages=Pages(pages) if pages else None,
+        pages=pages,
+        events=events,
     )
 
 

@@ -11,7 +11,8 @@ from django.db.models.functions import RowNumber
 from housecount.box_office.models import Account, AccountState, SetAside
 from housecount.sync.models import CircuitBreaker, Freshness, ReadRun
 from housecount.sync.queries import account_documents, count_gaps
-from housecount.tenancy.identity import Identity
+from housecount.sync.watching import under_way
+from housecount.tenancy.identity import Identity, Role
 from housecount.web import upkeep, words
 from housecount.web.upkeep import WebhookRow
 from housecount.web.words import Age
@@ -65,6 +66,8 @@ class AccountRow(NamedTuple):
     runs: list[Run]
     rejected: int
     notices: int
+    reading: bool
+    asked: bool
 
 
 def account_rows(identity: Identity, now: datetime) -> list[AccountRow]:
@@ -77,6 +80,7 @@ def account_rows(identity: Identity, now: datetime) -> list[AccountRow]:
     webhooks = upkeep.webhook_rows(accounts, identity, now)
     closed = count_gaps(organisation_id)
     runs = _runs(organisation_id, now)
+    busy = under_way(organisation_id)
     troubles = _troubles(organisation_id, now)
     aside = {
         (account_id, notice): number
@@ -110,11 +114,13 @@ def account_rows(identity: Identity, now: datetime) -> list[AccountRow]:
                 webhook=webhooks.get(account_id),
                 gaps=closed.get(account_id, 0),
                 breaker=breakers.get(account_id, ""),
-                advice=_advice(document, runs[account_id][0] if runs[account_id] else None),
+                advice=_advice(document, identity, swept is not None or bool(runs[account_id])),
                 troubles=troubles[account_id],
                 runs=runs[account_id],
                 rejected=aside.get((account_id, False), 0),
                 notices=aside.get((account_id, True), 0),
+                reading=account_id in busy.reading,
+                asked=account_id in busy.asked and document["state"] == AccountState.ACTIVE,
             )
         )
     return rows
@@ -139,24 +145,20 @@ def _age(as_of: datetime | None, stale_reason: str | None, now: datetime) -> Age
     return Age("fresh", f"Read {words.ago(as_of, now)}" if as_of else "Read, and empty", words.exact(as_of))
 
 
-def _advice(document: dict[str, object], last: Run | None) -> str:
+def _advice(document: dict[str, object], identity: Identity, read_before: bool) -> str:
+    admin = identity.role is Role.ADMIN
+    give = "give it here" if admin else "let an admin of the organisation give it here"
     if document["state"] == AccountState.STOPPED:
         return (
-            "It is not read any more until somebody gives it a key that works: make a new key at the platform, "
-            f"then run housecount account reconnect {document['account']}."
+            "It is not read any more until somebody gives it a key that works: make a new key at the platform, and "
+            f"{give}."
         )
     if document["state"] == AccountState.DISCONNECTED:
-        return (
-            "Somebody disconnected it. What was read stays. To read it again, run "
-            f"housecount account reconnect {document['account']}."
-        )
-    if last is None:
-        return f"Read it now with housecount sync --account {document['account']}, or start the worker."
+        return f"Somebody disconnected it. What was read stays. To read it again, make a key and {give}."
+    if not read_before:
+        return "It was never read: the worker does so by itself. If this stays, no worker is running."
     if document["stale"]:
-        return (
-            "The last good figures stay, with their age. The worker tries again by itself; to try now, run "
-            f"housecount sync --account {document['account']}."
-        )
+        return "The last good figures stay, with their age. It is tried again by itself; it can be read now, too."
     return ""
 
 
@@ -172,6 +174,17 @@ def _breaker(breaker: CircuitBreaker, now: datetime) -> str:
     return ""
 
 
+def run_row(run: ReadRun, now: datetime) -> Run:
+    """One read in words."""
+    seconds = (run.finished_at - run.started_at).total_seconds()
+    return Run(
+        run=run,
+        when=words.ago(run.started_at, now),
+        seconds=f"{seconds:.1f} s" if seconds < 60 else f"{seconds / 60:.0f} min",
+        result="Complete" if run.complete else run.error or "Not complete",
+    )
+
+
 def _runs(organisation_id: UUID, now: datetime) -> dict[UUID, list[Run]]:
     newest = (
         ReadRun.objects.filter(organisation_id=organisation_id)
@@ -183,15 +196,7 @@ def _runs(organisation_id: UUID, now: datetime) -> dict[UUID, list[Run]]:
     )
     runs: dict[UUID, list[Run]] = defaultdict(list)
     for run in newest:
-        seconds = (run.finished_at - run.started_at).total_seconds()
-        runs[run.account_id].append(
-            Run(
-                run=run,
-                when=words.ago(run.started_at, now),
-                seconds=f"{seconds:.1f} s" if seconds < 60 else f"{seconds / 60:.0f} min",
-                result="Complete" if run.complete else run.error or "Not complete",
-            )
-        )
+        runs[run.account_id].append(run_row(run, now))
     return runs
 
 

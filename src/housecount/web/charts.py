@@ -12,6 +12,7 @@ from housecount.box_office.queries import DayCount
 from housecount.web.words import platform_label, platform_slot
 
 WIDTH, HEIGHT = 800, 240
+SPARK_STEP, SPARK_HEIGHT = 5, 20
 
 
 class Share(Struct, frozen=True):
@@ -32,6 +33,14 @@ class Bar(NamedTuple):
     capacity: int | None
     percent: int | None
     over: int
+
+
+class Spark(NamedTuple):
+    """One column of a small picture of the last days, `SPARK_HEIGHT` high at most and `SPARK_STEP` apart."""
+
+    x: int
+    y: int
+    height: int
 
 
 class Band(NamedTuple):
@@ -56,6 +65,14 @@ class Day(NamedTuple):
     change: int
     began: float
     x: float
+
+
+class Mark(NamedTuple):
+    """Something that happened on a day of the curve; `kind` is sale, price, refund or show."""
+
+    day: date
+    kind: str
+    label: str
 
 
 class Curve(NamedTuple):
@@ -90,6 +107,13 @@ def bar(taken_by_platform: Mapping[str, int], capacity: int | None) -> Bar:
         percent=taken * 100 // capacity if capacity else None,
         over=max(0, taken - capacity) if capacity else 0,
     )
+
+
+def spark(days: Sequence[int]) -> tuple[Spark, ...]:
+    """A column for each day, as high as what was sold; a day without sales, or with more given back, is a dot."""
+    most = max(1, *days)
+    heights = [max(1, -(-max(0, count) * SPARK_HEIGHT // most)) for count in days]
+    return tuple(Spark(at * SPARK_STEP, SPARK_HEIGHT - height, height) for at, height in enumerate(heights))
 
 
 def curve(
@@ -141,6 +165,33 @@ def curve(
         marks=(top, top // 2, 0),
         capacity_y=HEIGHT - capacity * HEIGHT / top if show_capacity and capacity else None,
     )
+
+
+def plot(made: Curve, marks: Sequence[Mark], capacity: int | None) -> dict[str, object]:
+    """The curve as `chart.js` draws it: every day from the first to the last, as midnights of UTC."""
+    days = [made.first + timedelta(days=number) for number in range((made.last - made.first).days + 1)]
+    sums = {day.day: day.sums for day in made.days}
+    now = (0,) * len(made.bands)
+    rows = []
+    for day in days:
+        now = sums.get(day, now)
+        rows.append(now)
+    return {
+        "kind": "time",
+        "zone": "Etc/UTC",
+        "x": [_midnight(day) for day in days],
+        "stacked": True,
+        "series": [
+            {"label": band.label, "slot": band.slot, "values": [row[at] for row in rows]}
+            for at, band in enumerate(made.bands)
+        ],
+        "level": {"value": capacity, "label": "Capacity"} if capacity else None,
+        "marks": [{"x": _midnight(mark.day), "label": mark.label, "kind": mark.kind} for mark in marks],
+    }
+
+
+def _midnight(day: date) -> int:
+    return (day - date(1970, 1, 1)).days * 86_400
 
 
 def _round_up(value: int) -> int:

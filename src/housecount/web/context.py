@@ -13,6 +13,23 @@ OFFICE = (Role.ADMIN, Role.PROMOTER, Role.BOOKKEEPER)
 """Who sees the whole organisation's figures."""
 SELLERS = (Role.ADMIN, Role.PROMOTER)
 """Who decides what belongs together."""
+#: The names of the routes that belong to each part of the main navigation.
+AREAS = {
+    "shows": {"shows", "show", "show_lines"},
+    "analytics": {"analytics", "analytics_compare"},
+    "invoices": {
+        "invoices", "document", "document_new", "document_edit", "batch", "recurring", "invoice_raise", "reports",
+        "batch_run", "rcti", "bank_file",
+    },
+    "parties": {"parties", "party", "party_new", "party_edit"},
+    "sync": {
+        "sync", "accounts", "to_match", "hooks", "hook", "hooks_replayed", "sync_runs", "sync_gaps", "sync_aside",
+    },
+    "settings": {
+        "settings", "people", "people_invite", "tokens", "notifications", "audit", "connect", "connect_platform",
+        "new_key", "disconnect",
+    },
+}  # fmt: skip
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
@@ -25,6 +42,8 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "frame_office": office,
         "frame_seller": member and identity is not None and identity.role in SELLERS,
         "frame_admin": member and identity is not None and identity.role is Role.ADMIN,
+        "frame_areas": AREAS,
+        "frame_cursor": getattr(request, "live_cursor", None),
         "frame_waiting": SimpleLazyObject(lambda: _waiting(identity)),
     }
 

@@ -15,6 +15,7 @@ from housecount.core.money import NotMoney, to_major, to_minor
 from housecount.invoices import queries, services
 from housecount.invoices.models import Agreement, Document, Kind, Line
 from housecount.tenancy.models import User
+from housecount.web.documents import percent
 
 FIELDS: Final = (
     "kind",
@@ -32,8 +33,15 @@ FIELDS: Final = (
     "agreement",
     "deposit_kind",
     "credits",
+    "value_set_on",
+    "embedded_agreement",
+    "ask_kind",
+    "ask_how",
+    "ask_size",
+    "ask_terms_kind",
+    "ask_terms_days",
 )
-LINE_FIELDS: Final = ("description", "quantity", "unit_price", "discount", "tax", "account_code")
+LINE_FIELDS: Final = ("description", "quantity", "unit_price", "discount", "tax", "account_code", "ote")
 NEW_LINE: Final[Mapping[str, str]] = {
     "description": "",
     "quantity": "1",
@@ -41,6 +49,7 @@ NEW_LINE: Final[Mapping[str, str]] = {
     "discount": "",
     "tax": "taxable",
     "account_code": "",
+    "ote": "",
 }
 MOST_LINES: Final = 200
 _LONGEST: Final = 4_000
@@ -108,12 +117,31 @@ def from_document(document: Document) -> Typed:
         "agreement": str(document.agreement_id or ""),
         "deposit_kind": document.deposit_kind,
         "credits": (document.credits.number or "") if document.credits else "",
+        "value_set_on": document.value_set_on.isoformat() if document.value_set_on else "",
+        "embedded_agreement": "yes" if document.embedded_agreement else "",
+        **_typed_deposit(document),
     }
     return Typed(
         values=values,
         lines=[_typed_line(line, document.currency) for line in document.lines.order_by("position")],
         deposits=[str(each) for each in document.deductions.values_list("deposit_id", flat=True)],
     )
+
+
+def _typed_deposit(document: Document) -> dict[str, str]:
+    asked = document.deposit_terms or {}
+    terms = asked.get("terms") or {}
+    size = ""
+    if asked:
+        amount_of = asked.get("amount")
+        size = str(to_major(amount_of, document.currency)) if amount_of else percent(asked["percentage"])
+    return {
+        "ask_kind": asked.get("kind", ""),
+        "ask_how": "amount" if asked.get("amount") else "percent",
+        "ask_size": size,
+        "ask_terms_kind": terms.get("kind", ""),
+        "ask_terms_days": str(terms.get("days", "")),
+    }
 
 
 def _typed_line(line: Line, currency: str) -> dict[str, str]:
@@ -124,6 +152,7 @@ def _typed_line(line: Line, currency: str) -> dict[str, str]:
         "discount": str(to_major(line.discount, currency)) if line.discount else "",
         "tax": line.tax,
         "account_code": line.account_code,
+        "ote": "yes" if line.ote else "",
     }
 
 
@@ -134,17 +163,14 @@ def data_of(typed: Typed, organisation_id: UUID) -> dict[str, Any] | None:
         name: values.get(name) or None
         for name in (
             "kind", "direction", "party", "show", "currency", "price_mode", "reference", "notes", "issue_date",
-            "agreement", "deposit_kind",
+            "agreement", "deposit_kind", "value_set_on",
         )
     }  # fmt: skip
+    data["embedded_agreement"] = True if values.get("embedded_agreement") == "yes" else None
     if not data["party"]:
         typed.problems.append("Choose whom the document is for.")
     if values.get("terms_kind"):
-        days = values.get("terms_days") or "0"
-        if days.isascii() and days.isdigit() and len(days) < 5:
-            data["terms"] = {"kind": values["terms_kind"], "days": int(days)}
-        else:
-            typed.problems.append("The days until it is due are a whole number.")
+        data["terms"] = _terms(typed, "terms")
     elif values.get("due_date"):
         data["due_date"] = values["due_date"]
     if values.get("credits"):
@@ -155,7 +181,9 @@ def data_of(typed: Typed, organisation_id: UUID) -> dict[str, Any] | None:
             data["credits"] = str(corrected.pk)
     if typed.deposits:
         data["deposits"] = typed.deposits
-    if data["kind"] == Kind.RCTI and data["party"] and not data["agreement"]:
+    if values.get("ask_kind"):
+        data["deposit"] = _deposit(typed, values.get("currency") or "AUD")
+    if data["kind"] == Kind.RCTI and data["party"] and not (data["agreement"] or data["embedded_agreement"]):
         data["agreement"] = _current_agreement(organisation_id, data["party"], data["issue_date"])
     currency = values.get("currency") or "AUD"
     data["lines"] = [
@@ -166,6 +194,31 @@ def data_of(typed: Typed, organisation_id: UUID) -> dict[str, Any] | None:
     if not data["lines"] and not typed.problems:
         typed.problems.append("Give at least one line: what it is for, and its price.")
     return None if typed.problems else {key: value for key, value in data.items() if value is not None}
+
+
+def _terms(typed: Typed, name: str) -> dict[str, Any] | None:
+    days = typed.values.get(f"{name}_days") or "0"
+    if days.isascii() and days.isdigit() and len(days) < 5:
+        return {"kind": typed.values[f"{name}_kind"], "days": int(days)}
+    typed.problems.append("The days until it is due are a whole number.")
+    return None
+
+
+def _deposit(typed: Typed, currency: str) -> dict[str, Any]:
+    """The deposit that is asked for, as it is given."""
+    values = typed.values
+    found: dict[str, Any] = {"kind": values["ask_kind"]}
+    by_amount = values.get("ask_how") == "amount"
+    try:
+        # A percentage has two decimals, as dollars have.
+        size = amount(values.get("ask_size", "").rstrip("% "), currency if by_amount else "AUD")
+    except NotMoney as error:
+        typed.problems.append(f"The deposit: {error.message}")
+        size = 0
+    found["amount" if by_amount else "percentage"] = size
+    if values.get("ask_terms_kind"):
+        found["terms"] = _terms(typed, "ask_terms")
+    return found
 
 
 def _current_agreement(organisation_id: UUID, party: str, on: str | None) -> str | None:
@@ -180,6 +233,7 @@ def _current_agreement(organisation_id: UUID, party: str, on: str | None) -> str
             organisation_id=organisation_id,
             party_id=party_id,
             starts_on__lte=day,
+            embedded=False,
         )
         .order_by("-starts_on", "-created_at")
         .first()
@@ -195,6 +249,8 @@ def _line_data(line: dict[str, str], currency: str, number: int, problems: list[
         "account_code": line["account_code"] or None,
         "unit_price": 0,
     }
+    if line.get("ote") == "yes":
+        data["ote"] = True
     if not line["description"]:
         problems.append(f"Line {number}: say what it is for.")
     for name, called in (("unit_price", "price"), ("discount", "discount")):

@@ -86,6 +86,10 @@ _HAPPENED = {
     "reminders_off": "Reminders switched off",
     "reminders_on": "Reminders switched on",
     "paid": "Payment recorded",
+    "refunded": "Refund recorded",
+    "credit_used": "Credit used",
+    "objected": "Objected to the agreement in it",
+    "copy_given": "Copy given by hand",
     "credited": "Credited",
     "void": "Made void",
     "voided": "Made void",
@@ -117,3 +121,9 @@ def numbers_of(party: Party) -> list[tuple[str, str]]:
 def money(minor: int, currency: str) -> str:
     """An amount for people."""
     return words.money(minor, currency)
+
+
+def percent(hundredths: int) -> str:
+    """A rate as it is typed: 2050 is "20.5"."""
+    whole, part = divmod(hundredths, 100)
+    return f"{whole}.{part:02d}".rstrip("0").rstrip(".")

@@ -19,6 +19,12 @@ CONTENT_SECURITY_POLICY = "; ".join(
     ]
 )
 
+#: For what is no page: opened by itself, it is nobody's origin and can do nothing.
+FILE_SECURITY_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
+# Browsers show a PDF with a part of their own, which a sandbox would take away; ours hold no scripts.
+_PAGES = ("text/html", "application/pdf")
+PERMISSIONS = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
+
 
 class PageSecurityMiddleware:
     """Adds the content security policy, and forbids shared caches to keep what does not say otherwise."""
@@ -29,6 +35,9 @@ class PageSecurityMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """The response with its headers."""
         response = self.get_response(request)
-        response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+        page = response.headers.get("Content-Type", "").startswith(_PAGES)
+        policy = CONTENT_SECURITY_POLICY if page else FILE_SECURITY_POLICY
+        response.headers.setdefault("Content-Security-Policy", policy)
+        response.headers.setdefault("Permissions-Policy", PERMISSIONS)
         response.headers.setdefault("Cache-Control", "private, no-cache")
         return response

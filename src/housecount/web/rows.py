@@ -6,9 +6,11 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from housecount.box_office.show_lists import NOT_LATELY, Recent
+from housecount.insights.pace import Pace
 from housecount.sync.queries import ListingCount, ShowCount
 from housecount.web import words
-from housecount.web.charts import Bar, bar
+from housecount.web.charts import Bar, Spark, bar, spark
 from housecount.web.words import Age
 
 
@@ -21,6 +23,9 @@ class ShowRow(Struct, frozen=True, kw_only=True):
     near: str
     bar: Bar
     age: Age
+    recent: Recent = NOT_LATELY
+    spark: tuple[Spark, ...] = ()
+    pace: Pace | None = None
 
 
 class ListingRow(Struct, frozen=True, kw_only=True):
@@ -33,8 +38,10 @@ class ListingRow(Struct, frozen=True, kw_only=True):
     link: str
 
 
-def show_row(count: ShowCount, now: datetime) -> ShowRow:
-    """The row of a show."""
+def show_row(
+    count: ShowCount, now: datetime, recent: Recent = NOT_LATELY, pace: Pace | None = None
+) -> ShowRow:
+    """The row of a show. `recent`: how it sold lately; `pace`: how it does beside others like it."""
     taken: dict[str, int] = defaultdict(int)
     for each in count.listings:
         if each.listing.gone_at is None:
@@ -46,6 +53,9 @@ def show_row(count: ShowCount, now: datetime) -> ShowRow:
         near=words.nearness(count.starts_at, now),
         bar=bar(taken, count.seats),
         age=words.show_age(count, now),
+        recent=recent,
+        spark=spark(recent.days),
+        pace=pace,
     )
 
 

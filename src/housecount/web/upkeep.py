@@ -1,4 +1,4 @@
-"""What stands behind an account's reads, for the page of accounts: its plan, its budget, its webhooks, its gaps.
+"""What stands behind an account's reads, for the page of accounts: its plan, its budget, its webhooks.
 
 A fixed number of queries each, however many accounts there are.
 """
@@ -18,13 +18,11 @@ from housecount.platforms.registry import SOURCES
 from housecount.sync import doors, troubles
 from housecount.sync.alerts import open_alerts
 from housecount.sync.clients import profile_of
-from housecount.sync.models import Alert, CredentialBudget, Gap, HookDoor
-from housecount.sync.queries import gaps
+from housecount.sync.models import Alert, CredentialBudget, HookDoor
 from housecount.tenancy import crypto
 from housecount.tenancy.identity import Identity, Role, acting_as
 from housecount.web import words
 
-GAPS = 20
 _RECENT = timedelta(hours=24)
 _HOOK_WORDS = {
     Status.DONE: "handled",
@@ -50,15 +48,6 @@ class WebhookRow(NamedTuple):
     address: str
     recent: str
     dead: int
-
-
-class GapRow(NamedTuple):
-    """A change that reads had missed, and a sweep found and closed."""
-
-    gap: Gap
-    account: str
-    changed: str
-    found: str
 
 
 def alert_rows(organisation_id: UUID, now: datetime) -> list[AlertRow]:
@@ -154,13 +143,3 @@ def _recent(counts: Mapping[str, int]) -> str:
         return "none in the last 24 h"
     parts = [f"{counts[status]:,} {said}" for status, said in _HOOK_WORDS.items() if counts.get(status)]
     return f"{total:,} in the last 24 h: {', '.join(parts)}"
-
-
-def gap_rows(organisation_id: UUID, names: Mapping[UUID, str], now: datetime) -> list[GapRow]:
-    """The latest gaps, the newest first; `names` are the accounts'."""
-    return [
-        GapRow(
-            gap, names.get(gap.account_id, ""), words.ago(gap.changed_at, now), words.ago(gap.found_at, now)
-        )
-        for gap in gaps(organisation_id, GAPS)
-    ]

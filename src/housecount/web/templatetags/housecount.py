@@ -4,8 +4,10 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from django import template
+from django.template import Context
 
 from housecount.web import words
+from housecount.web.undo import undoing
 
 register = template.Library()
 
@@ -38,6 +40,12 @@ def platform(key: str) -> str:
 def signed(value: int) -> str:
     """With its sign: a change."""
     return words.signed(value)
+
+
+@register.inclusion_tag("web/_undo.html", takes_context=True)
+def undo(context: Context, tags: str) -> dict[str, object]:
+    """The button that takes back what a message tells, where its extra tags name one (see `web.undo`)."""
+    return {"undo": undoing(tags), "csrf_token": context.get("csrf_token")}
 
 
 @register.filter

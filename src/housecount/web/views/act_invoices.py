@@ -12,14 +12,14 @@ from django.views.decorators.http import require_http_methods
 
 from housecount.box_office.models import Show
 from housecount.core.errors import HousecountError
-from housecount.invoices import here, lists, queries, services
+from housecount.invoices import here, lists, services
 from housecount.invoices.errors import Invalid
-from housecount.invoices.models import Allocation, Document, Kind, Party, Step
+from housecount.invoices.models import Document, Kind, Party, Step
 from housecount.tenancy.access import MemberRequest, require_role
 from housecount.tenancy.identity import Identity, Role, acting_as
 from housecount.web import document_form
+from housecount.web.acts import own_rows
 from housecount.web.document_form import Typed
-from housecount.web.documents import Tag, status_tags
 
 PER_PAGE = 50
 #: Raised and not looked at yet: more than this is a mistake.
@@ -37,16 +37,6 @@ class Waiting(NamedTuple):
     issue_date: date
 
 
-class OwnRow(NamedTuple):
-    """A document as its party sees it in the list. `paid_on` is the day of the last payment."""
-
-    document: Document
-    facts: dict[str, Any]
-    tags: list[Tag]
-    due: date | None
-    paid_on: date | None
-
-
 def own(request: MemberRequest) -> HttpResponse:
     """What was issued to or for the act, the newest first, and what it has raised."""
     organisation_id, today = request.organisation.pk, here.today(request.organisation)
@@ -56,27 +46,7 @@ def own(request: MemberRequest) -> HttpResponse:
         )
     except Invalid:
         return redirect("invoices")
-    paid: dict[UUID, date] = {}
-    for document_id, day in (
-        Allocation.objects.filter(
-            organisation_id=organisation_id, document__in=page.documents, payment__isnull=False
-        )
-        .order_by("payment__paid_on")
-        .values_list("document_id", "payment__paid_on")
-    ):
-        paid[document_id] = day
-    rows = [
-        OwnRow(
-            document,
-            facts,
-            status_tags(facts),
-            date.fromisoformat(facts["due_date"]) if facts["due_date"] else None,
-            paid.get(document.pk),
-        )
-        for document, facts in zip(
-            page.documents, queries.documents_json(page.documents, today=today), strict=True
-        )
-    ]
+    rows = own_rows(organisation_id, page.documents, today)
     return render(
         request,
         "web/invoices/act_list.html",

@@ -1,22 +1,34 @@
 """One document: what it says, what can be done with it, and what happened to it."""
 
-from collections.abc import Callable
 from datetime import date
 from typing import Any
 from uuid import UUID, uuid4
 
-from django.contrib import messages
-from django.db import transaction
 from django.http import Http404, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
-from django.utils import timezone
-from django.views.decorators.http import require_POST, require_safe
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
 
 from housecount.core.errors import HousecountError
-from housecount.core.money import NotMoney, format_money
-from housecount.invoices import files, here, links, mail, pdf, queries, recurring, reminders, services
-from housecount.invoices.errors import NotFound, NotPossible
+from housecount.core.withholding import undecided
+from housecount.invoices import (
+    agreements,
+    copies,
+    deposits,
+    files,
+    here,
+    links,
+    logos,
+    mail,
+    payments,
+    pdf,
+    policy,
+    queries,
+    reminders,
+    services,
+)
+from housecount.invoices import facts as fact_sheet
+from housecount.invoices.duplicates import duplicates_of
+from housecount.invoices.errors import NotFound
 from housecount.invoices.models import (
     Allocation,
     Delivery,
@@ -25,21 +37,15 @@ from housecount.invoices.models import (
     Event,
     Kind,
     Link,
-    Purpose,
-    Recurring,
     Step,
 )
 from housecount.invoices.printed import printed_of
 from housecount.tenancy.access import MemberRequest, require_role
-from housecount.tenancy.adapter import public_link
 from housecount.tenancy.identity import Role
-from housecount.web.context import OFFICE
-from housecount.web.document_form import amount
 from housecount.web.documents import document_title, happening, status_tags
-from housecount.web.duplicates import duplicates_of
 from housecount.web.views.recipient import pdf_response
 
-_LINK = "housecount-new-link"
+NEW_LINK = "housecount-new-link"
 
 
 def find(document_id: UUID) -> Document:
@@ -85,7 +91,7 @@ def document(request: MemberRequest, document_id: UUID) -> HttpResponse:
             "links": Link.objects.filter(
                 organisation_id=found.organisation_id, document=found, revoked_at=None
             ).order_by("-created_at"),
-            "new_link": request.session.pop(f"{_LINK}-{found.pk}", ""),
+            "new_link": request.session.pop(f"{NEW_LINK}-{found.pk}", ""),
             "refusals": _refusals(found),
             "duplicates": duplicates_of(found) if found.step != Step.ISSUED else [],
             "disputed": links.disputed(events),
@@ -96,17 +102,51 @@ def document(request: MemberRequest, document_id: UUID) -> HttpResponse:
             "to": mail.recipients_of(found.party),
             "today": today.isoformat(),
             "key": uuid4().hex,
-            "copy_by": services.rcti_copy_by(found) if found.step == Step.ISSUED else None,
             "is_credit": found.kind in {Kind.CREDIT_NOTE, Kind.ADJUSTMENT_NOTE},
             "credit_notes": Document.objects.filter(
                 organisation_id=found.organisation_id, credits=found
             ).order_by("issue_date"),
             "lines": found.lines.order_by("position"),
-            "recurring": Recurring.objects.filter(
-                organisation_id=found.organisation_id, party=found.party, active=True
-            ),
-        },
+        }
+        | _money(found, facts)
+        | _rcti(found, today),
     )
+
+
+def _money(found: Document, facts: dict[str, Any]) -> dict[str, Any]:
+    """What can be moved: the party's credit, and what could be paid back."""
+    open_ = facts["status"] == "issued" and facts["balance"] > 0
+    paid = facts["paid"] - facts["prepaid"]
+    return {
+        "credits": payments.credit_of(found) if open_ and not found.gives_credit else [],
+        "may_refund": facts["status"] in {"issued", "credited"}
+        and (open_ if found.gives_credit else paid > 0),
+        "refundable": facts["balance"] if found.gives_credit else max(-facts["balance"], 0) or paid,
+        "deposit_asks": deposits.deposit_amount(found.deposit_terms, found.total)
+        if found.deposit_terms and found.step == Step.DRAFT
+        else None,
+        "deposit_there": found.deductions.filter(organisation_id=found.organisation_id).exists(),
+        "undecided": found.direction == Direction.PAYABLE
+        and found.step != Step.ISSUED
+        and (them := fact_sheet.payee(found.party, here.own_identity())) is not None
+        and undecided(them),
+    }
+
+
+def _rcti(found: Document, today: date) -> dict[str, Any]:
+    """What an RCTI still needs: its copy, and an answer to an objection."""
+    if found.kind != Kind.RCTI:
+        return {}
+    rules = policy.policy(found.organisation_id)
+    issued = found.step == Step.ISSUED
+    copy_by = services.rcti_copy_by(found) if issued and not copies.has_copy(found) else None
+    return {
+        "copy_by": copy_by,
+        "copy_late": copy_by is not None and copy_by < today,
+        "objected": found.agreement if found.agreement and found.agreement.objected_on else None,
+        "objection_until": agreements.may_object_until(found),
+        "adviser_missing": not issued and rules.rcti_confirmed_on is None,
+    }
 
 
 def _payments(found: Document) -> list[Allocation]:
@@ -154,262 +194,4 @@ def document_pdf(request: MemberRequest, document_id: UUID) -> HttpResponse:  # 
         if stored is None:
             raise Http404("There is no PDF.")
         return pdf_response(stored.content, found.number or "")
-    return pdf_response(pdf.render(printed_of(found), draft=True), "draft")
-
-
-def _change(
-    request: MemberRequest, document_id: UUID, change: Callable[[Document], str], *, to: str = ""
-) -> HttpResponse:
-    """Do `change`, which hands back what to say; a refusal is said in its words, and nothing is kept."""
-    found = find(document_id)
-    try:
-        with transaction.atomic():
-            said = change(found)
-    except HousecountError as error:
-        messages.error(request, error.message)
-    else:
-        messages.success(request, said)
-    there = Document.objects.filter(organisation_id=request.organisation.pk, pk=found.pk).exists()
-    return redirect(to or reverse("document", args=[found.pk])) if there else redirect("invoices")
-
-
-@require_POST
-@require_role(*OFFICE)
-def approve(request: MemberRequest, document_id: UUID) -> HttpResponse:
-    """A draft is right."""
-
-    def change(found: Document) -> str:
-        services.approve(found.pk, request.user)
-        return "Approved. It can be issued now."
-
-    return _change(request, document_id, change)
-
-
-@require_POST
-@require_role(*OFFICE)
-def issue(request: MemberRequest, document_id: UUID) -> HttpResponse:
-    """Give it its number and freeze it."""
-
-    def change(found: Document) -> str:
-        alike = duplicates_of(found)
-        if alike and request.POST.get("even_so") != "yes":
-            raise NotPossible(
-                "looks_like_a_duplicate",
-                f"It looks like {document_title(alike[0])}. If it is another one, tick the box and issue it.",
-            )
-        issued = services.issue_one(found.pk, request.user, timezone.now())
-        return f"Issued as {issued.number}. From now on it never changes."
-
-    return _change(request, document_id, change)
-
-
-@require_POST
-@require_role(*OFFICE)
-def reopen(request: MemberRequest, document_id: UUID) -> HttpResponse:
-    """What was approved is to be changed after all."""
-
-    def change(found: Document) -> str:
-        services.reopen(found.pk, request.user)
-        return "It is a draft again."
-
-    return _change(request, document_id, change)
-
-
-@require_POST
-@require_role(*OFFICE)
-def delete(request: MemberRequest, document_id: UUID) -> HttpResponse:
-    """A draft is not wanted."""
-
-    def change(found: Document) -> str:
-        services.delete(found.pk, request.user)
-        return "The draft is deleted."
-
-    return _change(request, document_id, change)
-
-
-@require_POST
-@require_role(*OFFICE)
-def void(request: MemberRequest, document_id: UUID) -> HttpResponse:
-    """An issued document is to count no more."""
-
-    def change(found: Document) -> str:
-        services.void(found.pk, request.POST.get("reason", ""), request.user)
-        return f"{found.number} is void. Its number is not used again."
-
-    return _change(request, document_id, change)
-
-
-@require_POST
-@require_role(*OFFICE)
-def write_off(request: MemberRequest, document_id: UUID) -> HttpResponse:
-    """It will never be paid."""
-
-    def change(found: Document) -> str:
-        services.write_off(found.pk, request.POST.get("reason", ""), request.user)
-        return f"{found.number} is written off."
-
-    return _change(request, document_id, change)
-
-
-@require_POST
-@require_role(*OFFICE)
-def pay(request: MemberRequest, document_id: UUID) -> HttpResponse:
-    """Money came, or went."""
-
-    def change(found: Document) -> str:
-        post = request.POST
-        try:
-            minor = amount(post.get("amount", ""), found.currency)
-            day = date.fromisoformat(post.get("paid_on", ""))
-        except NotMoney as error:
-            raise NotPossible("not_money", error.message) from None
-        except ValueError:
-            raise NotPossible("not_a_day", "Enter the day of the payment.") from None
-        services.pay(
-            found.pk,
-            minor,
-            day,
-            by=request.user,
-            reference=post.get("reference", ""),
-            method=post.get("method", ""),
-            idempotency_key=post.get("key", "")[:100] or None,
-        )
-        told = ""
-        if found.direction == Direction.PAYABLE and post.get("tell") == "yes":
-            words = f"{format_money(minor, found.currency)} on {mail.long_day(day)}."
-            mail.send(found, timezone.now(), request.user, words=words, purpose=Purpose.REMITTANCE)
-            told = f" A mail to {found.party.name} says so."
-        return f"The payment of {format_money(minor, found.currency)} is recorded.{told}"
-
-    return _change(request, document_id, change)
-
-
-@require_POST
-@require_role(*OFFICE)
-def credit(request: MemberRequest, document_id: UUID) -> HttpResponse:
-    """Give back all of it, or the quantities that were entered."""
-
-    def change(found: Document) -> str:
-        lines = None
-        if request.POST.get("what") == "some":
-            lines = [
-                {"line": line.position, "quantity": typed}
-                for line in found.lines.order_by("position")
-                if (typed := request.POST.get(f"credit-{line.position}", "").strip())
-            ]
-            if not lines:
-                raise NotPossible("nothing_to_credit", "Enter how much of which line is credited.")
-        note = services.credit(found.pk, lines, request.user, timezone.now())
-        return f"Credit note {note.number} over {format_money(abs(note.total), note.currency)} is issued."
-
-    return _change(request, document_id, change)
-
-
-@require_POST
-@require_role(*OFFICE)
-def send(request: MemberRequest, document_id: UUID) -> HttpResponse:
-    """Mail it to the party's contacts."""
-
-    def change(found: Document) -> str:
-        delivery = mail.send(found, timezone.now(), request.user, words=request.POST.get("words", ""))
-        return f"On its way to {', '.join(each['email'] for each in delivery.recipients)}."
-
-    return _change(request, document_id, change)
-
-
-@require_POST
-@require_role(*OFFICE)
-def link(request: MemberRequest, document_id: UUID) -> HttpResponse:
-    """A link to hand over by hand; it is shown once."""
-
-    def change(found: Document) -> str:
-        token = mail.make_link(found, timezone.now(), request.user)
-        request.session[f"{_LINK}-{found.pk}"] = public_link(request, reverse("recipient", args=[token]))
-        return "Here is the link. It is shown this once: copy it now."
-
-    return _change(request, document_id, change)
-
-
-@require_POST
-@require_role(*OFFICE)
-def link_revoke(request: MemberRequest, document_id: UUID, link_id: UUID) -> HttpResponse:
-    """Nobody gets in by this link any more."""
-    get_object_or_404(Link, organisation_id=request.organisation.pk, document_id=document_id, pk=link_id)
-
-    def change(found: Document) -> str:
-        links.revoke(found, link_id, timezone.now(), request.user)
-        return "The link is withdrawn."
-
-    return _change(request, document_id, change)
-
-
-@require_POST
-@require_role(*OFFICE)
-def delivery(request: MemberRequest, document_id: UUID, delivery_id: UUID) -> HttpResponse:
-    """A mail came back, or is to be tried again."""
-    sent = get_object_or_404(
-        Delivery.objects.select_related("document"),
-        organisation_id=request.organisation.pk,
-        document_id=document_id,
-        pk=delivery_id,
-    )
-
-    def change(_: Document) -> str:
-        if request.POST.get("do") == "bounced":
-            mail.bounced(sent, timezone.now(), request.user)
-            return "Noted: the mail came back. Check the address and send it again."
-        mail.try_again(sent, timezone.now())
-        return "It is tried again within a minute."
-
-    return _change(request, document_id, change)
-
-
-@require_POST
-@require_role(*OFFICE)
-def settle(request: MemberRequest, document_id: UUID) -> HttpResponse:
-    """A dispute is over."""
-
-    def change(found: Document) -> str:
-        links.settle_dispute(found, request.user, request.POST.get("words", ""))
-        return "The dispute is settled. Reminders go on."
-
-    return _change(request, document_id, change)
-
-
-@require_POST
-@require_role(*OFFICE)
-def remind(request: MemberRequest, document_id: UUID) -> HttpResponse:
-    """Switch the document's reminders on or off."""
-
-    def change(found: Document) -> str:
-        on = request.POST.get("on") == "yes"
-        reminders.switch(found, on=on, by=request.user)
-        return "Reminders are on." if on else "Nobody is reminded of it from now on."
-
-    return _change(request, document_id, change)
-
-
-@require_POST
-@require_role(*OFFICE)
-def repeat(request: MemberRequest, document_id: UUID) -> HttpResponse:
-    """Make a document like this again and again."""
-
-    def change(found: Document) -> str:
-        post = request.POST
-        try:
-            first_on = date.fromisoformat(post.get("first_on", ""))
-            ends_on = date.fromisoformat(post["ends_on"]) if post.get("ends_on") else None
-        except ValueError:
-            raise recurring.NotRecurring("Enter the first day.") from None
-        recurring.create(
-            found.party,
-            request.user,
-            name=post.get("name", "") or found.reference or document_title(found),
-            rhythm=post.get("rhythm", ""),
-            first_on=first_on,
-            ends_on=ends_on,
-            template=recurring.template_of(found),
-        )
-        return "From now on a draft like this is made again by itself."
-
-    return _change(request, document_id, change, to=reverse("recurring"))
+    return pdf_response(pdf.render(printed_of(found), draft=True, logo=logos.for_paper(found)), "draft")

@@ -49,7 +49,7 @@ def new(request: MemberRequest) -> HttpResponse:
         return _answer(request, document_form.from_post(request.POST), None)
     kind = request.GET.get("kind", "")
     typed = document_form.blank(
-        kind=kind if kind in Kind.values else Kind.INVOICE,
+        kind=kind if kind in set(Kind) else Kind.INVOICE,
         party=request.GET.get("party", "")[:40],
         show=request.GET.get("show", "")[:40],
         currency=request.organisation.currency,
@@ -110,6 +110,9 @@ def _emptied(data: dict[str, Any]) -> dict[str, Any]:
         "deposit_kind",
         "credits",
         "deposits",
+        "deposit",
+        "value_set_on",
+        "embedded_agreement",
     )
     return dict.fromkeys(names) | data
 
@@ -138,12 +141,14 @@ def _page(
             "document": document,
             "facts": facts,
             "kinds": KINDS,
-            "hint": HINTS.get(Kind(kind), "") if kind in Kind.values else "",
+            "hint": HINTS.get(Kind(kind), "") if kind in set(Kind) else "",
             "kind_name": dict(KINDS).get(kind, "document"),
             "parties": [party for party in queries.parties(organisation_id) if not party.is_self],
             "has_identity": Party.objects.filter(organisation_id=organisation_id, is_self=True).exists(),
             "shows": shows,
-            "agreements": Agreement.objects.filter(organisation_id=organisation_id).select_related("party")
+            "agreements": Agreement.objects.filter(
+                organisation_id=organisation_id, embedded=False
+            ).select_related("party")
             if kind == Kind.RCTI
             else [],
             "deposits": _deposits(organisation_id)
@@ -151,6 +156,7 @@ def _page(
             else [],
             "terms": _TERMS,
             "treatments": TREATMENT_NAMES.items(),
+            "may_ask": kind in {Kind.INVOICE, Kind.RCTI, Kind.PAYMENT_STATEMENT},
             "is_note": kind in {Kind.CREDIT_NOTE, Kind.ADJUSTMENT_NOTE},
             "long_day": mail.long_day,
         },

@@ -1,4 +1,4 @@
-"""The list of documents, and issuing many of them at once."""
+"""The list of documents, and those that come again."""
 
 from datetime import date
 from typing import Any, NamedTuple
@@ -8,22 +8,19 @@ from django.contrib import messages
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
-from housecount.core.errors import HousecountError
-from housecount.invoices import here, lists, queries, services
+from housecount.invoices import here, lists, queries
+from housecount.invoices.copies import copies_due
 from housecount.invoices.errors import Invalid
-from housecount.invoices.models import Direction, Document, Kind, Party, Recurring, Step
+from housecount.invoices.models import Batch, Direction, Document, Kind, Party, Recurring
 from housecount.tenancy.access import MemberRequest, require_role
 from housecount.tenancy.identity import Role
 from housecount.web.context import OFFICE
-from housecount.web.documents import KINDS, STATUS_NAMES, Tag, document_title, status_tags
-from housecount.web.duplicates import duplicates_of
+from housecount.web.documents import KINDS, STATUS_NAMES, Tag, status_tags
 from housecount.web.views import act_invoices
 
 PER_PAGE = 50
-MOST_AT_ONCE = 200
 #: What the select offers, and the filter's fields that it stands for.
 STATES: dict[str, tuple[str, dict[str, Any]]] = {
     "": ("All", {}),
@@ -49,15 +46,6 @@ class Row(NamedTuple):
     due: date | None
 
 
-class Result(NamedTuple):
-    """What became of one document of a batch; `trouble` in words, or "". `warning`: it looks like another."""
-
-    document: Document
-    title: str
-    trouble: str = ""
-    warning: str = ""
-
-
 def rows_of(documents: list[Document], today: date) -> list[Row]:
     """Rows of a list, in a handful of queries."""
     return [
@@ -76,16 +64,17 @@ def filter_of(query: QueryDict) -> lists.Filter:
     fields = dict(STATES[state][1]) if state in STATES else {}
     direction, kind = query.get("direction", ""), query.get("kind", "")
     return lists.Filter(
-        party=_uuid(query.get("party", "")),
-        show=_uuid(query.get("show", "")),
-        direction=direction if direction in Direction.values else None,
-        kind=kind if kind in Kind.values else None,
+        party=uuid_of(query.get("party", "")),
+        show=uuid_of(query.get("show", "")),
+        direction=direction if direction in set(Direction) else None,
+        kind=kind if kind in set(Kind) else None,
         text=query.get("q", "")[:100].replace("\x00", "").strip(),
         **fields,
     )
 
 
-def _uuid(text: str) -> UUID | None:
+def uuid_of(text: str) -> UUID | None:
+    """The id that `text` is, or None."""
     try:
         return UUID(text) if text else None
     except ValueError:
@@ -127,69 +116,11 @@ def invoices(request: MemberRequest) -> HttpResponse:
             "parties": queries.parties(organisation_id, archived=True),
             "filtered": wanted != lists.Filter(),
             "has_identity": Party.objects.filter(organisation_id=organisation_id, is_self=True).exists(),
+            "copies": copies_due(organisation_id, today),
+            "issuable": wanted.status in {"draft", "approved"} or wanted.show is not None,
+            "running": Batch.objects.filter(organisation_id=organisation_id, finished_at=None).first(),
         },
     )
-
-
-def _chosen(request: MemberRequest) -> list[Document]:
-    ids = [found for text in request.POST.getlist("document")[:MOST_AT_ONCE] if (found := _uuid(text))]
-    return list(
-        Document.objects.filter(organisation_id=request.organisation.pk, pk__in=ids)
-        .exclude(step=Step.ISSUED)
-        .select_related("party", "organisation", "show__venue", "agreement", "credits")
-        .order_by("issue_date", "created_at", "pk")
-    )
-
-
-@require_POST
-@require_role(*OFFICE)
-def batch(request: MemberRequest) -> HttpResponse:
-    """Approve and issue what was chosen: first a look at what would happen, then the doing of it.
-
-    Each document is issued for itself: one that is refused keeps back none of the others.
-    """
-    chosen = _chosen(request)
-    if not chosen:
-        messages.info(request, "Choose one or more drafts or approved documents first.")
-        return redirect("invoices")
-    if request.POST.get("do") != "issue":
-        return render(
-            request,
-            "web/invoices/batch.html",
-            {"results": [_expected(each) for each in chosen], "done": False},
-        )
-    even_so = set(request.POST.getlist("even_so"))
-    results = [_issue(request, each, even_so=str(each.pk) in even_so) for each in chosen]
-    done = sum(not each.trouble for each in results)
-    return render(
-        request,
-        "web/invoices/batch.html",
-        {"results": results, "done": True, "issued": done, "of": len(results)},
-    )
-
-
-def _warning(document: Document) -> str:
-    alike = duplicates_of(document)
-    return f"Looks like {document_title(alike[0])} of {alike[0].issue_date.isoformat()}." if alike else ""
-
-
-def _expected(document: Document) -> Result:
-    try:
-        trouble = " ".join(each.message for each in services.refusals(document))
-    except HousecountError as error:
-        trouble = error.message
-    return Result(document, document_title(document), trouble, _warning(document))
-
-
-def _issue(request: MemberRequest, document: Document, *, even_so: bool) -> Result:
-    warning = _warning(document)
-    if warning and not even_so:
-        return Result(document, document_title(document), f"Not issued. {warning}", warning)
-    try:
-        issued = services.issue_one(document.pk, request.user, timezone.now())
-    except HousecountError as error:
-        return Result(document, document_title(document), error.message, warning)
-    return Result(issued, document_title(issued))
 
 
 @require_GET

@@ -1,5 +1,6 @@
 """Parties: who we invoice, who invoices us, and who we are. Bank details go in and never come out in full."""
 
+import json
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -13,21 +14,21 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from housecount.core.errors import HousecountError
 from housecount.core.withholding import Ground
-from housecount.invoices import here, lists, queries, recurring, services
+from housecount.invoices import here, lists, logos, policy, queries, recurring, services
 from housecount.invoices.errors import NotFound
 from housecount.invoices.models import Agreement, Party, Recurring
 from housecount.tenancy.access import MemberRequest, require_role
 from housecount.tenancy.identity import Role
 from housecount.tenancy.models import Membership
 from housecount.web.context import OFFICE
-from housecount.web.documents import PARTY_KIND_NAMES, numbers_of
+from housecount.web.documents import PARTY_KIND_NAMES, numbers_of, percent
 from housecount.web.views.invoices import rows_of
 
 _SHOWN = 20
 _CONTACTS = 6
 _TEXTS = (
     "name", "legal_name", "kind", "email", "abn", "nzbn", "vat_number", "gst_registered_from", "gst_registered_to",
-    "country", "timezone", "abn_exception", "abn_exception_on", "user",
+    "country", "timezone", "abn_exception", "abn_exception_on", "schedular_exemption", "schedular_on", "user",
 )  # fmt: skip
 _COUNTRIES = (("AU", "Australia"), ("NZ", "New Zealand"), ("GB", "United Kingdom"))
 GROUND_NAMES = {
@@ -38,6 +39,13 @@ GROUND_NAMES = {
     "exempt_income": "Exempt income",
     "no_enterprise": "Not carrying on an enterprise",
     "agent_abn": "Quoted the ABN of an agent",
+}
+
+
+SCHEDULAR_NAMES = {
+    "certificate": "Certificate of exemption",
+    "special_rate_zero": "Special rate of 0%",
+    "not_an_entertainer": "Not an entertainer",
 }
 
 
@@ -86,13 +94,15 @@ def party(request: MemberRequest, party_id: UUID) -> HttpResponse:
             "facts": queries.party_json(found),
             "signs_in": "somebody: an admin sees who" if found.membership_id else "nobody",
             "kind_name": PARTY_KIND_NAMES.get(found.kind, found.kind),
-            "registered": _registered(found, today),
+            "registered": registered_words(found, today),
             "agreements": [
                 (each, each.starts_on <= today and (each.ends_on is None or today <= each.ends_on))
                 for each in Agreement.objects.filter(
                     organisation_id=request.organisation.pk, party=found
                 ).order_by("-starts_on")
             ],
+            "answers": policy.answers(found),
+            "logo": logos.logo_of(request.organisation.pk) if found.is_self else None,
             "rows": rows_of(page.documents, today),
             "more": page.after is not None,
             "sums": lists.list_sums(request.organisation.pk, party=found.pk, today=today),
@@ -104,7 +114,8 @@ def party(request: MemberRequest, party_id: UUID) -> HttpResponse:
     )
 
 
-def _registered(found: Party, today: date) -> str:
+def registered_words(found: Party, today: date) -> str:
+    """Whether the party is registered for GST on `today`, for people."""
     since, until = found.gst_registered_from, found.gst_registered_to
     if since is None:
         return "Not registered"
@@ -138,6 +149,7 @@ def edit(request: MemberRequest, party_id: UUID) -> HttpResponse:
     if request.method == "POST":
         return _save(request, found, is_self=found.is_self)
     values = queries.party_json(found)
+    values["schedular_percent"] = percent(found.schedular_rate) if found.schedular_rate is not None else ""
     values["address"] = "\n".join(values["address"])
     return _page(request, values, found, is_self=found.is_self)
 
@@ -157,14 +169,25 @@ def _typed(post: QueryDict) -> dict[str, Any]:
     return {name: text(name) for name in _TEXTS} | {
         "address": text("address"),
         "super_fund": post.get("super_fund") == "yes",
+        "schedular_percent": text("schedular_percent"),
         "contacts": [each for each in contacts if each["email"] or each["name"]],
     }
 
 
+def _hundredths(percent: str) -> int | None:
+    """A percentage as it is typed, in hundredths of a per cent; what cannot be read is out of its range."""
+    whole, _, part = percent.rstrip("% ").partition(".")
+    if not percent:
+        return None
+    digits = f"{whole}{part:0<2}"
+    return int(digits) if digits.isascii() and digits.isdigit() and len(part) <= 2 and whole else -1
+
+
 def _save(request: MemberRequest, found: Party | None, *, is_self: bool) -> HttpResponse:
     values = _typed(request.POST)
-    data: dict[str, Any] = {key: value or None for key, value in values.items()}
+    data: dict[str, Any] = {key: value or None for key, value in values.items() if key != "schedular_percent"}
     data |= {
+        "schedular_rate": _hundredths(values["schedular_percent"]),
         "name": values["name"],
         "address": [line.strip() for line in values["address"].splitlines() if line.strip()],
         "contacts": values["contacts"],
@@ -225,6 +248,7 @@ def _page(
             "grounds": [
                 (each.value, GROUND_NAMES.get(each.value, each.value.replace("_", " "))) for each in Ground
             ],
+            "schedulars": SCHEDULAR_NAMES.items(),
             "members": members,
             "may_choose_user": request.identity.role is Role.ADMIN and not is_self,
         },
@@ -266,6 +290,33 @@ def agreement(request: MemberRequest, party_id: UUID) -> HttpResponse:
         messages.error(request, error.message)
     else:
         messages.success(request, "The agreement is on file.")
+    return redirect("party", found.pk)
+
+
+@require_POST
+@require_role(*OFFICE)
+def register(request: MemberRequest, party_id: UUID) -> HttpResponse:
+    """Keep what the business register says of it, as somebody read it there."""
+    found = find(party_id)
+    post = request.POST
+    text = post.get("answer", "").strip()
+    try:
+        data = {
+            "checked_on": post.get("checked_on", ""),
+            "name": post.get("name", "").replace("\x00", ""),
+            "active": post.get("active") == "yes",
+            "registered_from": post.get("registered_from") or None,
+            "registered_to": post.get("registered_to") or None,
+            "answer": json.loads(text[:50_000]) if text else None,
+        }
+        with transaction.atomic():
+            services.record_answer(found.pk, data, request.user)
+    except ValueError:
+        messages.error(request, "The register's answer is not JSON: leave it out, or paste all of it.")
+    except HousecountError as error:
+        messages.error(request, error.message)
+    else:
+        messages.success(request, "What the register says is on file.")
     return redirect("party", found.pk)
 
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from housecount.core.errors import HousecountError
-from housecount.invoices import files, links, queries, reminders
+from housecount.invoices import agreements, files, links, queries, reminders
 from housecount.invoices.models import Document, Event, Link
 from housecount.invoices.printed import printed_of
 from housecount.tenancy.access import TenantRequest
@@ -87,6 +87,9 @@ def _facts(link: Link, token: str) -> dict[str, Any]:
     )
     open_ = facts["status"] == "issued" and facts["balance"] > 0
     printed = printed_of(found)
+    # Of what we owe, the supplier is the sender in law, and whoever wrote to them is the buyer.
+    ours = found.sender if found.direction == "receivable" else found.recipient
+    until = agreements.may_object_until(found)
     return {
         "token": token,
         "document": found,
@@ -95,12 +98,14 @@ def _facts(link: Link, token: str) -> dict[str, Any]:
         "bank": printed.bank if open_ and found.direction == "receivable" else None,
         "facts": facts,
         "tags": status_tags(facts),
-        "sender": (found.sender or {}).get("name") or link.organisation.name,
+        "sender": (ours or {}).get("name") or link.organisation.name,
         "organisation": link.organisation,
         "open": open_,
         "can_promise": open_ and found.direction == "receivable",
         "disputed": links.disputed(events),
         "promised": links.promised_on(events),
+        "objection_until": until if until and _today(found) <= until else None,
+        "objected": bool(found.agreement and found.agreement.objected_on),
         "today": _today(found).isoformat(),
     }
 
@@ -150,6 +155,22 @@ def dispute(request: HttpRequest, token: str) -> HttpResponse:
             messages.error(request, error.message)
         else:
             messages.success(request, "Thank you: it was passed on, and nobody will remind you meanwhile.")
+        return redirect("recipient", token)
+
+    return _answer(request, token, keep)
+
+
+@require_POST
+def object_to(request: HttpRequest, token: str) -> HttpResponse:
+    """The supplier does not accept the agreement that stands in an RCTI."""
+
+    def keep(link: Link, _: User | None) -> HttpResponse:
+        try:
+            agreements.object_to(link.document, request.POST.get("words", ""), _today(link.document))
+        except HousecountError as error:
+            messages.error(request, error.message)
+        else:
+            messages.success(request, "Thank you: it was passed on. This document will be cancelled.")
         return redirect("recipient", token)
 
     return _answer(request, token, keep)

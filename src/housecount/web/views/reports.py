@@ -9,6 +9,7 @@ from django.views.decorators.http import require_safe
 
 from housecount.core.documents import Direction
 from housecount.invoices import exports, here, lists
+from housecount.invoices.kept_back import earnings_by_payee, withheld_by_payee
 from housecount.invoices.models import Document
 from housecount.invoices.reports import aged
 from housecount.invoices.tax_report import Basis, tax_report
@@ -71,8 +72,12 @@ def reports(request: MemberRequest) -> HttpResponse:
     open_ = [aged(organisation_id, direction=each, on=on, zone=zone) for each in Direction]
     tax = tax_report(organisation_id, since=since, until=until, basis=basis, zone=zone)
     wanted = request.GET.get("file", "")
+    kept = withheld_by_payee(organisation_id, since, until)
+    earnings = earnings_by_payee(organisation_id, since, until)
     tables = {each.direction.value: exports.aged_table(each) for each in open_} | {
-        "tax": exports.tax_table(tax)
+        "tax": exports.tax_table(tax),
+        "withheld": exports.withheld_table(kept),
+        "super": exports.earnings_table(earnings),
     }
     if wanted in tables:
         return _file(b"".join(exports.to_csv(tables[wanted])), "csv", wanted)
@@ -84,6 +89,8 @@ def reports(request: MemberRequest) -> HttpResponse:
         {
             "aged": open_,
             "tax": tax,
+            "withheld": kept,
+            "earnings": earnings,
             "treatments": TREATMENT_NAMES,
             "on": on.isoformat(),
             "since": since.isoformat(),

@@ -1,66 +1,55 @@
-"""The list of shows."""
+"""The list of shows: tonight's, those that come, and those that were."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from housecount.box_office.queries import SectionTotal, ShowFilter, section_totals, show_ids
-from housecount.sync.queries import count_shows
+from housecount.box_office import show_lists
+from housecount.box_office.show_lists import NOT_LATELY, SectionTotal, ShowFilter, section_totals, show_ids
+from housecount.insights.pace import pace
+from housecount.invoices import here
+from housecount.invoices.lists import list_sums
+from housecount.sync.queries import ShowCount, count_shows
 from housecount.tenancy.access import MemberRequest, require_role
 from housecount.tenancy.identity import Role
+from housecount.web import show_filter
 from housecount.web.accounts import has_accounts
-from housecount.web.acts import as_of_for_act
+from housecount.web.acts import as_of_for_act, papers_of
 from housecount.web.rows import ShowRow, show_row
+from housecount.web.show_filter import Chosen, day_of, page_number
 from housecount.web.words import STILL_ON
 
 UPCOMING_PER_PAGE = 50
 PAST_PER_PAGE = 20
-PERIODS = (
-    ("", "Any date"),
-    ("today", "Today"),
-    ("7", "Next 7 days"),
-    ("30", "Next 30 days"),
-    ("-30", "Last 30 days"),
-    ("-365", "Last 12 months"),
-)
-_LONGEST_SEARCH = 100
-_LAST_PAGE = 10_000
+#: More shows than this on one day are a festival: they are listed like all others.
+MOST_TONIGHT = 12
 
 
 class Section(NamedTuple):
-    """Upcoming or past shows: one page of them, and the sums over all of them."""
+    """Tonight's, upcoming or past shows: one page of them, and the sums over all of them."""
 
+    key: str
     name: str
     rows: list[ShowRow]
     totals: list[SectionTotal]
     shows: int
+    page: int = 1
+    pages: int = 1
+    newer: str = ""
+    older: str = ""
+
+
+class _Stretch(NamedTuple):
+    """Which shows stand in a section's page."""
+
+    ids: list[UUID]
     page: int
-    pages: int
-    newer: str
-    older: str
-
-
-def page_number(text: str) -> int:
-    """A page's number from an address, from 1."""
-    return min(int(text), _LAST_PAGE) if text.isascii() and text.isdigit() and int(text) > 0 else 1
-
-
-def period(name: str, now: datetime, zone: str) -> tuple[datetime | None, datetime | None]:
-    """The span of a period by the calendar of `zone`: from, until."""
-    today = now.astimezone(ZoneInfo(zone)).replace(hour=0, minute=0, second=0, microsecond=0)
-    tomorrow = today + timedelta(days=1)
-    if name == "today":
-        return today, tomorrow
-    if name not in {value for value, _ in PERIODS if value}:
-        return None, None
-    days = int(name)
-    return (today, today + timedelta(days=days)) if days > 0 else (today + timedelta(days=days), tomorrow)
 
 
 def _address(query: QueryDict, key: str, page: int) -> str:
@@ -72,79 +61,182 @@ def _address(query: QueryDict, key: str, page: int) -> str:
 @require_safe
 @require_role()
 def shows(request: MemberRequest) -> HttpResponse:
-    """Upcoming shows, the soonest on top; past ones below; with sums that follow the filter."""
+    """Tonight's shows on top, larger; upcoming ones, the soonest first; past ones; with sums that follow the filter."""
     now = timezone.now()
     organisation = request.organisation
-    text = request.GET.get("q", "")[:_LONGEST_SEARCH].replace("\x00", "").strip()
-    chosen = request.GET.get("period", "")
-    since, until = period(chosen, now, organisation.timezone)
-    wanted = ShowFilter(text, since, until)
-    cut = now - STILL_ON
-    totals = section_totals(organisation.pk, wanted, cut)
-    coming = wanted._replace(since=max(since, cut) if since else cut)
-    past = wanted._replace(until=min(until, cut) if until else cut)
-    upcoming_page = page_number(request.GET.get("page", ""))
-    past_page = page_number(request.GET.get("past", ""))
-    ids = {
-        True: show_ids(
-            organisation.pk,
-            coming,
-            newest_first=False,
-            limit=UPCOMING_PER_PAGE,
-            offset=(upcoming_page - 1) * UPCOMING_PER_PAGE,
-        ),
-        False: show_ids(
-            organisation.pk,
-            past,
-            newest_first=True,
-            limit=PAST_PER_PAGE,
-            offset=(past_page - 1) * PAST_PER_PAGE,
-        ),
-    }
-    counts = {
-        count.show.id: show_row(count, now)
-        for count in count_shows(organisation.pk, now, [*ids[True], *ids[False]])
-    }
-    sections = [
-        _section(request, name, upcoming, ids[upcoming], counts, totals, page)
-        for name, upcoming, page in (("Upcoming", True, upcoming_page), ("Past", False, past_page))
-    ]
     act = request.identity.role is Role.ACT
-    return render(
-        request,
-        "web/act_shows.html" if act else "web/shows.html",
-        {
-            "sections": [section for section in sections if section.shows],
-            "text": text,
-            "period": chosen,
-            "periods": PERIODS,
-            "filtered": bool(text or since or until),
-            "any_account": bool(counts) or act or has_accounts(organisation.pk),
-            "ages": as_of_for_act(organisation.pk, list(counts), now) if act else {},
-        },
+    chosen = show_filter.chosen(request.GET, now, organisation.timezone)
+    tonight, coming, past = _stretches(request, chosen, now)
+    ids = [*tonight, *coming.ids, *past.ids]
+    counts = count_shows(organisation.pk, now, ids)
+    rows = _rows(organisation.pk, counts, {*tonight, *coming.ids}, now, act=act)
+    totals = section_totals(organisation.pk, chosen.wanted, now - STILL_ON)
+    sections = _sections(request, rows, tonight, coming, past, totals)
+    context: dict[str, object] = {
+        "sections": sections,
+        "chosen": chosen,
+        "tonight_sold": sum(rows[show_id].count.figures.sold for show_id in tonight if show_id in rows),
+        "any_account": bool(counts) or act or has_accounts(organisation.pk),
+    }
+    if act:
+        context |= {
+            "ages": as_of_for_act(organisation.pk, list(rows), now),
+            "papers": papers_of(request, list(rows)),
+            "sums": list_sums(organisation.pk, today=here.today(organisation)),
+        }
+    else:
+        context |= {
+            "periods": show_filter.PERIODS,
+            "sorts": show_filter.SORTS,
+            "rooms": show_lists.rooms(organisation.pk),
+            "platforms": show_lists.platforms(organisation.pk),
+            "runs": show_lists.runs(organisation.pk, now),
+        }
+    return render(request, "web/act_shows.html" if act else "web/shows.html", context)
+
+
+def _stretches(
+    request: MemberRequest, chosen: Chosen, now: datetime
+) -> tuple[list[UUID], _Stretch, _Stretch]:
+    """The ids of tonight's shows, of a page of those after them, and of a page of those before."""
+    organisation_id, wanted = request.organisation.pk, chosen.wanted
+    cut = now - STILL_ON
+    morrow = day_of(now, request.organisation.timezone) + timedelta(days=1)
+
+    def within(since: datetime | None, until: datetime | None) -> ShowFilter:
+        later = max(filter(None, (wanted.since, since)), default=None)
+        sooner = min(filter(None, (wanted.until, until)), default=None)
+        return wanted._replace(since=later, until=sooner)
+
+    tonight = show_ids(
+        organisation_id, within(cut, morrow), newest_first=False, limit=MOST_TONIGHT + 1, now=now
     )
+    if len(tonight) > MOST_TONIGHT:
+        tonight = []
+    page, past_page = (page_number(request.GET.get(key, "")) for key in ("page", "past"))
+    coming = show_ids(
+        organisation_id,
+        within(morrow if tonight else cut, None),
+        newest_first=False,
+        limit=UPCOMING_PER_PAGE,
+        offset=(page - 1) * UPCOMING_PER_PAGE,
+        sort=chosen.sort,
+        now=now,
+    )
+    past = show_ids(
+        organisation_id,
+        within(None, cut),
+        newest_first=True,
+        limit=PAST_PER_PAGE,
+        offset=(past_page - 1) * PAST_PER_PAGE,
+        # What was over is not sold any more: it stands by its start then.
+        sort="" if chosen.sort == "recent" else chosen.sort,
+        now=now,
+    )
+    return tonight, _Stretch(coming, page), _Stretch(past, past_page)
 
 
-def _section(
+def _rows(
+    organisation_id: UUID, counts: Sequence[ShowCount], coming: set[UUID], now: datetime, *, act: bool
+) -> dict[UUID, ShowRow]:
+    if act:
+        return {count.show.id: show_row(count, now) for count in counts}
+    show_of = {
+        each.listing.id: count.show.id
+        for count in counts
+        if count.show.id in coming
+        for each in count.listings
+        if each.listing.gone_at is None
+    }
+    recent = show_lists.recent_sales(organisation_id, show_of, now)
+    paces = pace(organisation_id, [count.show.id for count in counts if count.show.id in coming], now)
+    return {
+        count.show.id: show_row(count, now, recent.get(count.show.id, NOT_LATELY), paces.get(count.show.id))
+        for count in counts
+    }
+
+
+def _sections(
     request: HttpRequest,
+    rows: dict[UUID, ShowRow],
+    tonight: list[UUID],
+    coming: _Stretch,
+    past: _Stretch,
+    totals: Sequence[SectionTotal],
+) -> list[Section]:
+    now_on = _sums([rows[show_id].count for show_id in tonight if show_id in rows])
+    later = [
+        each
+        for total in totals
+        if total.upcoming and (each := _less(total, now_on.get(total.currency))).shows
+    ]
+    before = [total for total in totals if not total.upcoming]
+    sections = [
+        Section(
+            "tonight",
+            _tonight_name(rows, tonight),
+            [rows[key] for key in tonight if key in rows],
+            [*now_on.values()],
+            len(tonight),
+        ),
+        _paged(request, "page", "Upcoming", rows, coming, later, UPCOMING_PER_PAGE),
+        _paged(request, "past", "Past", rows, past, before, PAST_PER_PAGE),
+    ]
+    return [section for section in sections if section.shows]
+
+
+def _tonight_name(rows: dict[UUID, ShowRow], tonight: Sequence[UUID]) -> str:
+    by_day = all(rows[key].near == "Today" for key in tonight if key in rows)
+    return "Today" if by_day else "Tonight"
+
+
+def _paged(
+    request: HttpRequest,
+    key: str,
     name: str,
-    upcoming: bool,
-    ids: list[UUID],
-    counts: dict[UUID, ShowRow],
+    rows: dict[UUID, ShowRow],
+    stretch: _Stretch,
     totals: list[SectionTotal],
-    page: int,
+    size: int,
 ) -> Section:
-    mine = [total for total in totals if total.upcoming is upcoming]
-    shows = sum(total.shows for total in mine)
-    size, key = (UPCOMING_PER_PAGE, "page") if upcoming else (PAST_PER_PAGE, "past")
-    pages = -(-shows // size)
+    shows = sum(total.shows for total in totals)
+    pages, page = -(-shows // size), stretch.page
     return Section(
+        key=key,
         name=name,
-        rows=[counts[show_id] for show_id in ids if show_id in counts],
-        totals=mine,
+        rows=[rows[show_id] for show_id in stretch.ids if show_id in rows],
+        totals=totals,
         shows=shows,
         page=page,
         pages=pages,
         newer=_address(request.GET, key, page - 1) if page > 1 else "",
         older=_address(request.GET, key, page + 1) if page < pages else "",
+    )
+
+
+def _sums(counts: Sequence[ShowCount]) -> dict[str, SectionTotal]:
+    """What shows come to, by currency."""
+    sums: dict[str, SectionTotal] = {}
+    for count in counts:
+        before = sums.get(count.show.currency) or SectionTotal(True, count.show.currency, 0, 0, 0, 0, 0)
+        figures = count.figures
+        sums[count.show.currency] = before._replace(
+            shows=before.shows + 1,
+            sold=before.sold + figures.sold,
+            comps=before.comps + figures.comps,
+            gross=before.gross + figures.gross,
+            net=before.net + figures.net,
+        )
+    return sums
+
+
+def _less(total: SectionTotal, part: SectionTotal | None) -> SectionTotal:
+    if part is None:
+        return total
+    return total._replace(
+        shows=total.shows - part.shows,
+        sold=total.sold - part.sold,
+        comps=total.comps - part.comps,
+        gross=total.gross - part.gross,
+        net=total.net - part.net,
     )

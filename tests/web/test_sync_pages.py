@@ -1,11 +1,13 @@
-"""The page of accounts: state, age, last reads, what to do, what was set aside."""
+"""The pages of Sync: accounts with state and age, reads, gaps, what was set aside, and reading now."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from housecount.box_office.models import Account, AccountState, Show
 from housecount.intake.models import Hook
@@ -13,6 +15,7 @@ from housecount.platforms.base.errors import Transient
 from housecount.platforms.base.records import Rejected
 from housecount.platforms.registry import SOURCES
 from housecount.sync import alerts, doors, store
+from housecount.sync.lock import account_lock
 from housecount.sync.models import Agenda, CircuitBreaker, CredentialBudget, Gap, HookDoor, ReadRun
 from housecount.tenancy import crypto
 from housecount.tenancy.identity import acting_as
@@ -46,52 +49,81 @@ def test_a_healthy_account(stage: Stage, role: str) -> None:
     stage.put_on()
     stage.put_on(platform="humanitix")
     record_run(stage)
-    text = look(getattr(stage.house, role), "/accounts/").text
+    text = look(getattr(stage.house, role), "/sync/").text
     assert "eventbrite account Eventbrite" in text
-    assert "1 min ago Read 2.5 s 7 3 of 40 Complete" in text
-    assert "last full sweep just now" in text
+    assert "Last reads 1 min ago : 2.5 s, 3 of 40 orders changed" in text
+    assert "Full sweep just now" in text
     assert "Stale" not in text
+    assert ("Read now" in text) == ("Read all now" in text) == (role != "bookkeeper")
+    assert ("Give it a new key" in text) == ("Disconnect" in text) == (role == "admin")
+    assert ("You are bookkeeper here" in text) == (role == "bookkeeper"), "it says why buttons are missing"
 
 
 def test_an_act_has_no_business_here(stage: Stage) -> None:
-    assert "eventbrite account" not in look(stage.house.act, "/accounts/", 403).text
+    for path in ("/sync/", "/sync/runs/", "/sync/gaps/", "/sync/set-aside/", "/accounts/"):
+        assert "eventbrite account" not in look(stage.house.act, path, 403).text
+    assert stage.house.act.signed_in().post("/sync/read/").status_code == 403
 
 
-def test_only_the_last_runs_of_each_account_are_shown(stage: Stage) -> None:
-    for number in range(9):
+def test_the_old_address_leads_here(stage: Stage) -> None:
+    assert stage.house.admin.signed_in().get("/accounts/")["Location"] == "/sync/"
+
+
+def test_reads_are_listed_and_searched(stage: Stage) -> None:
+    for number in range(53):
         record_run(stage, minutes=10 + number)
-        record_run(stage, "humanitix", minutes=30 + number)
-    text = look(stage.house.admin, "/accounts/").text
-    assert [f"{minutes} min ago Read" in text for minutes in (10, 14, 15, 30, 34, 35)] == [
-        True,
-        True,
-        False,
-    ] * 2
+    record_run(stage, "humanitix", minutes=5, error="Humanitix does not answer.")
+    first = look(stage.house.bookkeeper, "/sync/runs/")
+    assert first.text.count("Read 2.5 s 7 3 of 40 5 Complete") == 49
+    assert first.text.index("Humanitix does not answer.") < first.text.index("5 Complete")
+    [older] = [link for link in first.links if "before=" in link]
+    second = look(stage.house.bookkeeper, older)
+    assert second.text.count("Read 2.5 s 7 3 of 40 5 Complete") == 4
+    assert "/sync/runs/" in second.links
+    assert not [link for link in second.links if "before=" in link]
+    humanitix = stage.accounts["humanitix"].account_id
+    for query, number in (
+        (f"account={humanitix}", 1),
+        ("result=failed", 1),
+        ("kind=sweep", 0),
+        (f"account={humanitix}&result=complete", 0),
+        (f"account={make_house().organisation.pk}&result=failed", 1),
+        ("before=nonsense&result=failed", 1),
+        ("before=99999999999999999.x&result=failed", 1),
+        ("before=99.x&result=failed", 1),
+    ):
+        text = look(stage.house.admin, f"/sync/runs/?{query}").text
+        assert text.count("Humanitix does not answer.") == number, query
+        assert ("No read is like that" in text) == (number == 0), query
+    assert "does not answer" not in look(make_house().admin, "/sync/runs/").text
 
 
 def test_a_failed_read_says_what_happened_and_what_to_do(stage: Stage) -> None:
-    listing = stage.put_on()
-    stage.fail(listing, Transient("Eventbrite does not answer."))
+    stage.fail(stage.put_on(), Transient("Eventbrite does not answer."))
     record_run(stage, error="Eventbrite does not answer.")
-    text = look(stage.house.admin, "/accounts/").text
+    text = look(stage.house.admin, "/sync/").text
     assert "Stale: 1 of its events could not be read." in text
     assert "Eventbrite does not answer. First just now." in text
-    assert f"housecount sync --account {listing.account_id}" in text
+    assert "What to do: The last good figures stay, with their age." in text
 
 
 def test_a_stopped_account_asks_for_a_key(stage: Stage) -> None:
     key = stage.accounts["humanitix"]
     with acting_as(stage.house.system):
         store.stop_account(key, "Humanitix refuses the key.")
-    text = look(stage.house.admin, "/accounts/").text
-    assert "Stopped" in text
-    assert "Stale: Humanitix refuses the key." in text
-    assert f"housecount account reconnect {key.account_id}" in text
+    page = look(stage.house.admin, "/sync/")
+    assert "Stopped" in page.text
+    assert "Stale: Humanitix refuses the key." in page.text
+    assert "make a new key at the platform, and give it here." in page.text
+    assert f"/settings/accounts/{key.account_id}/key/" in page.links
+    page = look(stage.house.promoter, "/sync/")
+    assert "let an admin of the organisation give it here." in page.text
+    assert f"/settings/accounts/{key.account_id}/key/" not in page.links
     with acting_as(stage.house.system):
         Account.objects.filter(organisation_id=stage.organisation_id, pk=key.account_id).update(
             state=AccountState.DISCONNECTED
         )
-    assert "Somebody disconnected it" in look(stage.house.admin, "/accounts/").text
+    assert "Somebody disconnected it" in look(stage.house.admin, "/sync/").text
 
 
 def test_an_open_breaker_is_explained(stage: Stage) -> None:
@@ -104,7 +136,7 @@ def test_an_open_breaker_is_explained(stage: Stage) -> None:
             opened_at=stage.now,
             retry_at=stage.now + timedelta(minutes=10),
         )
-    text = look(stage.house.admin, "/accounts/").text
+    text = look(stage.house.admin, "/sync/").text
     assert "failed 6 times in a row" in text
     assert "Left alone since just now: the platform failed" in text
     assert "The next try is in 10 min." in text
@@ -117,9 +149,11 @@ def test_what_was_set_aside_is_listed_with_its_reason(stage: Stage) -> None:
             [Rejected(kind="order", external_id="123456", event_id="e9", reason="It has no costs.")],
             stage.now,
         )
-    text = look(stage.house.bookkeeper, "/accounts/").text
-    assert "1 record set aside." in text
-    assert "Order 123456 eventbrite account e9 just now No It has no costs." in text
+    assert "1 set aside." in look(stage.house.bookkeeper, "/sync/").text
+    text = look(stage.house.bookkeeper, "/sync/set-aside/").text
+    assert "Order 123456 eventbrite account e9" in text
+    assert "No It has no costs." in text
+    assert "123456" not in look(make_house().admin, "/sync/set-aside/").text
 
 
 # --- When, how much -----------------------------------------------------------------------------------
@@ -140,8 +174,9 @@ def plan(stage: Stage, event_id: str, minutes: float, why: str, sweep_minutes: f
 def test_when_it_is_read_next_and_why(stage: Stage) -> None:
     stage.put_on()
     plan(stage, "", 12.5, "show day", sweep_minutes=300)
-    text = look(stage.house.bookkeeper, "/accounts/").text
-    assert "Next read in 12 min (show day) · full sweep in 5 h" in text
+    text = look(stage.house.bookkeeper, "/sync/").text
+    assert "· next in 5 h" in text
+    assert "Next read in 12 min (show day)" in text
 
 
 @pytest.mark.parametrize(
@@ -155,7 +190,7 @@ def test_when_it_is_read_next_and_why(stage: Stage) -> None:
 )
 def test_a_read_that_was_put_off_says_why(stage: Stage, why: str, said: str) -> None:
     plan(stage, "", 8.5, why)
-    assert f"Next read in 8 min ({said})" in look(stage.house.admin, "/accounts/").text
+    assert f"Next read in 8 min ({said})" in look(stage.house.admin, "/sync/").text
 
 
 def test_how_much_of_the_limit_is_used(stage: Stage) -> None:
@@ -166,14 +201,14 @@ def test_how_much_of_the_limit_is_used(stage: Stage) -> None:
         CredentialBudget.objects.create(
             credential=credential, used=120, allowed=150, ends_at=stage.now + timedelta(minutes=1)
         )
-    text = look(stage.house.promoter, "/accounts/").text
+    text = look(stage.house.promoter, "/sync/").text
     assert "Limit 120 of 150 calls this minute" in text
     assert "Limit 0 of 1,600 calls this hour" in text
     with acting_as(stage.house.system):
         CredentialBudget.objects.filter(credential=credential).update(
             ends_at=stage.now, held_until=stage.now + timedelta(minutes=3.5)
         )
-    text = look(stage.house.promoter, "/accounts/").text
+    text = look(stage.house.promoter, "/sync/").text
     assert "Limit 0 of 150 calls this minute; the platform asked us to wait, in 3 min it goes on" in text
 
 
@@ -214,10 +249,10 @@ def test_a_registered_webhook_and_what_came_by_it(stage: Stage) -> None:
     hook(stage, "waiting", 2)
     hook(stage, "done", 5, hours=30)
     for person in (stage.house.admin, stage.house.promoter):
-        text = look(person, "/accounts/").text
+        text = look(person, "/sync/").text
         assert "Registered at Eventbrite · 6 in the last 24 h: 3 handled, 2 waiting, 1 ignored" in text
         assert token not in text
-    text = look(stage.house.bookkeeper, "/accounts/").text
+    text = look(stage.house.bookkeeper, "/sync/").text
     assert "Registered at Eventbrite" in text
     assert "in the last 24 h" not in text, "the log is not for bookkeepers"
 
@@ -225,7 +260,7 @@ def test_a_registered_webhook_and_what_came_by_it(stage: Stage) -> None:
 def test_an_address_to_be_entered_by_hand_is_for_admins(stage: Stage) -> None:
     tokens = [open_door(stage, "eventbrite"), open_door(stage, "humanitix")]
     client = stage.house.admin.signed_in()
-    page = client.get("/accounts/")
+    page = client.get("/sync/")
     text = page.content.decode()
     assert "Not registered at Eventbrite" in text
     assert "Humanitix has none; a relay can send them" in text
@@ -233,40 +268,39 @@ def test_an_address_to_be_entered_by_hand_is_for_admins(stage: Stage) -> None:
         assert f"/hooks/{platform}/{token}" in text
     assert "no-store" in page["Cache-Control"]
     for person in (stage.house.promoter, stage.house.bookkeeper):
-        text = person.signed_in().get("/accounts/").content.decode()
+        text = person.signed_in().get("/sync/").content.decode()
         assert "Not registered at Eventbrite" in text
         assert not any(token in text for token in tokens)
-    assert b"/hooks/" not in stage.house.act.signed_in().get("/accounts/").content
-    assert b"/hooks/" not in make_house().admin.signed_in().get("/accounts/").content
+    for stranger in (stage.house.act, make_house().admin):
+        assert b"/hooks/eventbrite/" not in stranger.signed_in().get("/sync/").content
 
 
 def test_a_webhook_that_is_not_in_order(stage: Stage) -> None:
     open_door(stage, "eventbrite", webhook_ids=["77"], trouble="Eventbrite does not answer.")
-    assert "Not in order: Eventbrite does not answer." in look(stage.house.promoter, "/accounts/").text
+    assert "Not in order: Eventbrite does not answer." in look(stage.house.promoter, "/sync/").text
 
 
 def test_webhooks_that_died_come_with_what_to_do(stage: Stage) -> None:
     open_door(stage, "eventbrite", webhook_ids=["77"])
     hook(stage, "dead", 2, hours=200)
     account = stage.accounts["eventbrite"].account_id
-    text = look(stage.house.promoter, "/accounts/").text
-    assert "2 webhooks could not be handled." in text
-    assert f"housecount webhooks list --account {account} --status dead" in text
-    assert f"housecount webhooks replay --account {account} --status dead" in text
-    assert "could not be handled" not in look(stage.house.bookkeeper, "/accounts/").text
+    page = look(stage.house.promoter, "/sync/")
+    assert "2 webhooks could not be handled." in page.text
+    assert f"/sync/hooks/?account={account}&status=dead" in page.links
+    assert "could not be handled" not in look(stage.house.bookkeeper, "/sync/").text
 
 
 # --- Gaps and alerts ----------------------------------------------------------------------------------
 def test_no_gap_is_good_news(stage: Stage) -> None:
-    text = look(stage.house.bookkeeper, "/accounts/").text
-    assert "Gaps none" in text
-    assert "None: every full sweep so far found what the reads between had counted already." in text
+    assert "Gaps none" in look(stage.house.bookkeeper, "/sync/").text
+    text = look(stage.house.bookkeeper, "/sync/gaps/").text
+    assert "Every full sweep so far found what the reads between had counted already." in text
 
 
 def test_gaps_are_listed_with_their_times(stage: Stage) -> None:
     key = stage.accounts["humanitix"]
     with acting_as(stage.house.system):
-        for number in range(23):
+        for number in range(53):
             Gap.objects.create(
                 organisation_id=key.organisation_id,
                 account_id=key.account_id,
@@ -277,12 +311,16 @@ def test_gaps_are_listed_with_their_times(stage: Stage) -> None:
                 covered_until=stage.now - timedelta(hours=9),
                 found_at=stage.now - timedelta(hours=number),
             )
-    text = look(stage.house.bookkeeper, "/accounts/").text
-    assert "Gaps 23 found and closed" in text
-    assert "Order missed-3- humanitix account e7 10 h ago 3 h ago" in text
-    assert "missed-19-" in text
-    assert "missed-20-" not in text
-    assert "missed-" not in look(make_house().admin, "/accounts/").text
+    assert "Gaps 53 found and closed" in look(stage.house.bookkeeper, "/sync/").text
+    page = look(stage.house.bookkeeper, "/sync/gaps/")
+    assert "Order missed-3- humanitix account e7" in page.text
+    assert "missed-49-" in page.text
+    assert "missed-50-" not in page.text
+    [older] = [link for link in page.links if "before=" in link]
+    assert look(stage.house.bookkeeper, older).text.count("missed-") == 3
+    eventbrite = stage.accounts["eventbrite"].account_id
+    assert "missed-" not in look(stage.house.bookkeeper, f"/sync/gaps/?account={eventbrite}").text
+    assert "missed-" not in look(make_house().admin, "/sync/gaps/").text
 
 
 def test_open_alerts_stand_at_the_top(stage: Stage) -> None:
@@ -293,27 +331,33 @@ def test_open_alerts_stand_at_the_top(stage: Stage) -> None:
         Show.objects.filter(organisation_id=stage.organisation_id, pk=show.pk).update(capacity=2)
     alerts.look(stage.house.organisation, stage.now)
     for role in ("admin", "promoter", "bookkeeper"):
-        page = look(getattr(stage.house, role), "/accounts/")
+        page = look(getattr(stage.house, role), "/sync/")
         assert "2 things need a look" in page.text
         assert page.text.index("is not read any more") < page.text.index("eventbrite account Eventbrite")
         assert f"#account-{key.account_id}" in page.links
         assert f"/shows/{show.pk}/" in page.links
-    assert "need a look" not in look(make_house().admin, "/accounts/").text
+    assert "need a look" not in look(make_house().admin, "/sync/").text
     with acting_as(stage.house.system):
         store.resume_account(key)
     alerts.look(stage.house.organisation, stage.now)
-    assert "1 thing needs a look" in look(stage.house.admin, "/accounts/").text
+    assert "1 thing needs a look" in look(stage.house.admin, "/sync/").text
 
 
 def test_without_accounts(database: str) -> None:
-    text = look(make_house().admin, "/accounts/").text
-    assert "No account is connected" in text
-    assert "Private token" in text
+    house = make_house()
+    page = look(house.admin, "/sync/")
+    assert "No account is connected" in page.text
+    assert "/settings/accounts/connect/" in page.links
+    page = look(house.bookkeeper, "/sync/")
+    assert "An admin of" in page.text
+    assert "/settings/accounts/connect/" not in page.links
+    for path in ("runs", "gaps", "set-aside", "hooks"):
+        assert look(house.admin, f"/sync/{path}/").text
 
 
 def test_no_secret_is_on_the_page(stage: Stage) -> None:
     make_account(stage.organisation_id, "eventbrite", secret="AVERYSECRETTOKEN1234")
-    response = stage.house.admin.signed_in().get("/accounts/")
+    response = stage.house.admin.signed_in().get("/sync/")
     assert b"AVERYSECRETTOKEN1234" not in response.content
 
 
@@ -321,11 +365,74 @@ def test_more_accounts_need_no_more_queries(stage: Stage) -> None:
     def queries() -> int:
         client = stage.house.admin.signed_in()
         with CaptureQueriesContext(connection) as captured:
-            assert client.get("/accounts/").status_code == 200
+            assert client.get("/sync/").status_code == 200
         return sum(" FROM " in query["sql"] for query in captured.captured_queries)
 
     few = queries()
     for _ in range(6):
         make_account(stage.organisation_id)
     record_run(stage)
-    assert queries() == few <= 22
+    assert queries() == few <= 25
+
+
+# --- Reading now --------------------------------------------------------------------------------------
+def beat(stage: Stage, *, seconds: float = 5) -> None:
+    """A worker was heard of."""
+    with acting_as(stage.house.system), connection.cursor() as cursor:
+        cursor.execute("DELETE FROM procrastinate_workers")
+        cursor.execute(
+            "INSERT INTO procrastinate_workers (last_heartbeat) VALUES (%s)",
+            [stage.now - timedelta(seconds=seconds)],
+        )
+
+
+def test_a_read_is_asked_for_and_seen_to_happen(stage: Stage) -> None:
+    beat(stage)
+    key = stage.accounts["eventbrite"]
+    stage.put_on()
+    record_run(stage)
+    page = look(stage.house.promoter, "/sync/")
+    assert "Being read now" not in page.text
+    client = stage.house.promoter.signed_in()
+    answer = client.post(f"/sync/accounts/{key.account_id}/read/", follow=True)
+    html = answer.content.decode()
+    assert "“eventbrite account” is read now." in html
+    assert html.count("A read was asked for: it begins within seconds") == 1
+    assert 'hx-trigger="every 2s"' in html
+    assert "no worker is there" not in html
+    with acting_as(stage.house.system):
+        planned = Agenda.objects.get(
+            organisation_id=stage.organisation_id, account_id=key.account_id, event_id=""
+        )
+    assert (planned.why, planned.next_at <= timezone.now()) == ("asked", True)
+
+    async def while_it_is_read() -> str:
+        async with account_lock(key.account_id, 0.0):
+            return await asyncio.to_thread(_seen_elsewhere, stage)
+
+    text = asyncio.run(while_it_is_read())
+    assert text.count("Being read now") == 1
+    assert "A read was asked for" not in text
+    beat(stage, seconds=90)
+    assert "no worker is there to do it" in look(stage.house.bookkeeper, "/sync/").text
+
+
+def _seen_elsewhere(stage: Stage) -> str:
+    try:
+        return look(stage.house.bookkeeper, "/sync/").text
+    finally:
+        connections.close_all()
+
+
+def test_all_accounts_are_read_but_those_without_a_key(stage: Stage) -> None:
+    with acting_as(stage.house.system):
+        store.stop_account(stage.accounts["humanitix"], "Humanitix refuses the key.")
+    client = stage.house.admin.signed_in()
+    assert b"One account is read now." in client.post("/sync/read/", follow=True).content
+    stopped = f"/sync/accounts/{stage.accounts['humanitix'].account_id}/read/"
+    assert "needs a new one first" in client.post(stopped, follow=True).content.decode()
+    with acting_as(stage.house.system):
+        asked = Agenda.objects.filter(organisation_id=stage.organisation_id, why="asked")
+        assert list(asked.values_list("account_id", flat=True)) == [stage.accounts["eventbrite"].account_id]
+    assert stage.house.bookkeeper.signed_in().post("/sync/read/").status_code == 403
+    assert make_house().admin.signed_in().post(stopped).status_code == 404

@@ -1,0 +1,365 @@
+"""What people do with one document: each step is a form's button, and a refusal is said in its words."""
+
+from collections.abc import Callable
+from datetime import date
+from uuid import UUID
+
+from django.contrib import messages
+from django.db import transaction
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from housecount.core.errors import HousecountError
+from housecount.core.money import NotMoney, format_money
+from housecount.invoices import copies, files, here, links, mail, recurring, reminders, services
+from housecount.invoices.duplicates import duplicates_of
+from housecount.invoices.errors import NotPossible
+from housecount.invoices.models import Delivery, Direction, Document, Link, Purpose
+from housecount.tenancy.access import MemberRequest, require_role
+from housecount.tenancy.adapter import public_link
+from housecount.web.context import OFFICE
+from housecount.web.document_form import amount
+from housecount.web.documents import document_title
+from housecount.web.views.document import NEW_LINK, find
+
+
+def _change(
+    request: MemberRequest, document_id: UUID, change: Callable[[Document], str], *, to: str = ""
+) -> HttpResponse:
+    """Do `change`, which hands back what to say; a refusal is said in its words, and nothing is kept."""
+    found = find(document_id)
+    try:
+        with transaction.atomic():
+            said = change(found)
+    except HousecountError as error:
+        messages.error(request, error.message)
+    else:
+        messages.success(request, said)
+    there = Document.objects.filter(organisation_id=request.organisation.pk, pk=found.pk).exists()
+    return redirect(to or reverse("document", args=[found.pk])) if there else redirect("invoices")
+
+
+@require_POST
+@require_role(*OFFICE)
+def approve(request: MemberRequest, document_id: UUID) -> HttpResponse:
+    """A draft is right."""
+
+    def change(found: Document) -> str:
+        services.approve(found.pk, request.user)
+        return "Approved. It can be issued now."
+
+    return _change(request, document_id, change)
+
+
+@require_POST
+@require_role(*OFFICE)
+def issue(request: MemberRequest, document_id: UUID) -> HttpResponse:
+    """Give it its number and freeze it."""
+
+    def change(found: Document) -> str:
+        alike = duplicates_of(found)
+        if alike and request.POST.get("even_so") != "yes":
+            raise NotPossible(
+                "looks_like_a_duplicate",
+                f"It looks like {document_title(alike[0])}. If it is another one, tick the box and issue it.",
+            )
+        issued = services.issue_one(found.pk, request.user, timezone.now())
+        return f"Issued as {issued.number}. From now on it never changes."
+
+    return _change(request, document_id, change)
+
+
+@require_POST
+@require_role(*OFFICE)
+def reopen(request: MemberRequest, document_id: UUID) -> HttpResponse:
+    """What was approved is to be changed after all."""
+
+    def change(found: Document) -> str:
+        services.reopen(found.pk, request.user)
+        return "It is a draft again."
+
+    return _change(request, document_id, change)
+
+
+@require_POST
+@require_role(*OFFICE)
+def delete(request: MemberRequest, document_id: UUID) -> HttpResponse:
+    """A draft is not wanted."""
+
+    def change(found: Document) -> str:
+        services.delete(found.pk, request.user)
+        return "The draft is deleted."
+
+    return _change(request, document_id, change)
+
+
+@require_POST
+@require_role(*OFFICE)
+def void(request: MemberRequest, document_id: UUID) -> HttpResponse:
+    """An issued document is to count no more."""
+
+    def change(found: Document) -> str:
+        services.void(found.pk, request.POST.get("reason", ""), request.user)
+        return f"{found.number} is void. Its number is not used again."
+
+    return _change(request, document_id, change)
+
+
+@require_POST
+@require_role(*OFFICE)
+def write_off(request: MemberRequest, document_id: UUID) -> HttpResponse:
+    """It will never be paid."""
+
+    def change(found: Document) -> str:
+        services.write_off(found.pk, request.POST.get("reason", ""), request.user)
+        return f"{found.number} is written off."
+
+    return _change(request, document_id, change)
+
+
+def _typed(request: MemberRequest, found: Document) -> tuple[int, date]:
+    """The amount and the day that were entered. Raises `NotPossible`."""
+    try:
+        minor = amount(request.POST.get("amount", ""), found.currency)
+        return minor, date.fromisoformat(request.POST.get("paid_on", ""))
+    except NotMoney as error:
+        raise NotPossible("not_money", error.message) from None
+    except ValueError:
+        raise NotPossible("not_a_day", "Enter the day of the payment.") from None
+
+
+def _record(request: MemberRequest, found: Document, minor: int, day: date) -> None:
+    services.pay(
+        found.pk,
+        minor,
+        day,
+        by=request.user,
+        reference=request.POST.get("reference", ""),
+        method=request.POST.get("method", ""),
+        idempotency_key=request.POST.get("key", "")[:100] or None,
+    )
+
+
+@require_POST
+@require_role(*OFFICE)
+def pay(request: MemberRequest, document_id: UUID) -> HttpResponse:
+    """Money came, or went."""
+
+    def change(found: Document) -> str:
+        minor, day = _typed(request, found)
+        _record(request, found, minor, day)
+        told = ""
+        if found.direction == Direction.PAYABLE and request.POST.get("tell") == "yes":
+            words = f"{format_money(minor, found.currency)} on {mail.long_day(day)}."
+            mail.send(found, timezone.now(), request.user, words=words, purpose=Purpose.REMITTANCE)
+            told = f" A mail to {found.party.name} says so."
+        return f"The payment of {format_money(minor, found.currency)} is recorded.{told}"
+
+    return _change(request, document_id, change)
+
+
+@require_POST
+@require_role(*OFFICE)
+def refund(request: MemberRequest, document_id: UUID) -> HttpResponse:
+    """Money went back: of what was paid too much, or of what a note gives."""
+
+    def change(found: Document) -> str:
+        minor, day = _typed(request, found)
+        if minor <= 0:
+            raise NotPossible("not_money", "Enter what went back, above zero.")
+        _record(request, found, minor if found.gives_credit else -minor, day)
+        return f"The refund of {format_money(minor, found.currency)} is recorded."
+
+    return _change(request, document_id, change)
+
+
+@require_POST
+@require_role(*OFFICE)
+def use_credit(request: MemberRequest, document_id: UUID) -> HttpResponse:
+    """What the party has in credit pays this document, as far as it goes."""
+
+    def change(found: Document) -> str:
+        used = services.apply_credit(request.POST.get("source", "")[:40], found.pk, by=request.user)
+        return f"{format_money(used, found.currency)} of credit is used for it."
+
+    return _change(request, document_id, change)
+
+
+@require_POST
+@require_role(*OFFICE)
+def deposit(request: MemberRequest, document_id: UUID) -> HttpResponse:
+    """Ask for the deposit that the draft's terms name."""
+    made: list[Document] = []
+
+    def change(found: Document) -> str:
+        made.append(services.ask_for_deposit(found.pk, request.user))
+        return "Here is the draft of the deposit invoice. What is received of it is taken off the final one."
+
+    answer = _change(request, document_id, change)
+    return redirect("document", made[0].pk) if made else answer
+
+
+@require_POST
+@require_role(*OFFICE)
+def copy_given(request: MemberRequest, document_id: UUID) -> HttpResponse:
+    """The supplier has their copy of an RCTI, in another way than by a mail from here."""
+
+    def change(found: Document) -> str:
+        try:
+            day = date.fromisoformat(request.POST.get("on", ""))
+        except ValueError:
+            raise NotPossible("not_a_day", "Enter the day on which they got it.") from None
+        copies.give_copy(found, day, here.today(request.organisation), request.user)
+        return f"Noted: {found.party.name} has the copy."
+
+    to = reverse("rcti") if request.POST.get("from") == "rcti" else ""
+    return _change(request, document_id, change, to=to)
+
+
+@require_POST
+@require_role(*OFFICE)
+def e_invoice(request: MemberRequest, document_id: UUID) -> HttpResponse:
+    """The document as a Peppol e-invoice, made once and kept."""
+    found = find(document_id)
+    try:
+        kept = files.store_ubl(found)
+    except HousecountError as error:
+        messages.error(request, error.message)
+        return redirect("document", found.pk)
+    response = HttpResponse(bytes(kept.content), content_type="application/xml")
+    response["Content-Disposition"] = f'attachment; filename="{found.number}.xml"'
+    return response
+
+
+@require_POST
+@require_role(*OFFICE)
+def credit(request: MemberRequest, document_id: UUID) -> HttpResponse:
+    """Give back all of it, or the quantities that were entered."""
+
+    def change(found: Document) -> str:
+        lines = None
+        if request.POST.get("what") == "some":
+            lines = [
+                {"line": line.position, "quantity": typed}
+                for line in found.lines.order_by("position")
+                if (typed := request.POST.get(f"credit-{line.position}", "").strip())
+            ]
+            if not lines:
+                raise NotPossible("nothing_to_credit", "Enter how much of which line is credited.")
+        note = services.credit(found.pk, lines, request.user, timezone.now())
+        return f"Credit note {note.number} over {format_money(abs(note.total), note.currency)} is issued."
+
+    return _change(request, document_id, change)
+
+
+@require_POST
+@require_role(*OFFICE)
+def send(request: MemberRequest, document_id: UUID) -> HttpResponse:
+    """Mail it to the party's contacts."""
+
+    def change(found: Document) -> str:
+        delivery = mail.send(found, timezone.now(), request.user, words=request.POST.get("words", ""))
+        return f"On its way to {', '.join(each['email'] for each in delivery.recipients)}."
+
+    return _change(request, document_id, change)
+
+
+@require_POST
+@require_role(*OFFICE)
+def link(request: MemberRequest, document_id: UUID) -> HttpResponse:
+    """A link to hand over by hand; it is shown once."""
+
+    def change(found: Document) -> str:
+        token = mail.make_link(found, timezone.now(), request.user)
+        request.session[f"{NEW_LINK}-{found.pk}"] = public_link(request, reverse("recipient", args=[token]))
+        return "Here is the link. It is shown this once: copy it now."
+
+    return _change(request, document_id, change)
+
+
+@require_POST
+@require_role(*OFFICE)
+def link_revoke(request: MemberRequest, document_id: UUID, link_id: UUID) -> HttpResponse:
+    """Nobody gets in by this link any more."""
+    get_object_or_404(Link, organisation_id=request.organisation.pk, document_id=document_id, pk=link_id)
+
+    def change(found: Document) -> str:
+        links.revoke(found, link_id, timezone.now(), request.user)
+        return "The link is withdrawn."
+
+    return _change(request, document_id, change)
+
+
+@require_POST
+@require_role(*OFFICE)
+def delivery(request: MemberRequest, document_id: UUID, delivery_id: UUID) -> HttpResponse:
+    """A mail came back, or is to be tried again."""
+    sent = get_object_or_404(
+        Delivery.objects.select_related("document"),
+        organisation_id=request.organisation.pk,
+        document_id=document_id,
+        pk=delivery_id,
+    )
+
+    def change(_: Document) -> str:
+        if request.POST.get("do") == "bounced":
+            mail.bounced(sent, timezone.now(), request.user)
+            return "Noted: the mail came back. Check the address and send it again."
+        mail.try_again(sent, timezone.now())
+        return "It is tried again within a minute."
+
+    return _change(request, document_id, change)
+
+
+@require_POST
+@require_role(*OFFICE)
+def settle(request: MemberRequest, document_id: UUID) -> HttpResponse:
+    """A dispute is over."""
+
+    def change(found: Document) -> str:
+        links.settle_dispute(found, request.user, request.POST.get("words", ""))
+        return "The dispute is settled. Reminders go on."
+
+    return _change(request, document_id, change)
+
+
+@require_POST
+@require_role(*OFFICE)
+def remind(request: MemberRequest, document_id: UUID) -> HttpResponse:
+    """Switch the document's reminders on or off."""
+
+    def change(found: Document) -> str:
+        on = request.POST.get("on") == "yes"
+        reminders.switch(found, on=on, by=request.user)
+        return "Reminders are on." if on else "Nobody is reminded of it from now on."
+
+    return _change(request, document_id, change)
+
+
+@require_POST
+@require_role(*OFFICE)
+def repeat(request: MemberRequest, document_id: UUID) -> HttpResponse:
+    """Make a document like this again and again."""
+
+    def change(found: Document) -> str:
+        post = request.POST
+        try:
+            first_on = date.fromisoformat(post.get("first_on", ""))
+            ends_on = date.fromisoformat(post["ends_on"]) if post.get("ends_on") else None
+        except ValueError:
+            raise recurring.NotRecurring("Enter the first day.") from None
+        recurring.create(
+            found.party,
+            request.user,
+            name=post.get("name", "") or found.reference or document_title(found),
+            rhythm=post.get("rhythm", ""),
+            first_on=first_on,
+            ends_on=ends_on,
+            template=recurring.template_of(found),
+        )
+        return "From now on a draft like this is made again by itself."
+
+    return _change(request, document_id, change, to=reverse("recurring"))
