@@ -1,7 +1,7 @@
 # Everything a newcomer or a maker needs; `make help` lists it. Asks for Python 3.11 or newer and nothing else.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast check bench faults lock clean
+.PHONY: help demo test test-fast check bench faults screenshots lock clean
 
 PYTHON_NAMES := python3.14 python3.13 python3.12 python3.11 python3 python
 RUN := .venv/bin/python
@@ -15,7 +15,8 @@ help: ## List these targets
 demo: .venv/.installed ## Everything at once on http://127.0.0.1:8000, with invented platforms and a season of shows
 	@exec $(RUN) -m housecount.cli.main demo $(ARGS)
 
-test: .venv/.installed-dev ## All tests (ARGS="tests/core -x" for some)
+test: .venv/.installed-dev ## All tests (ARGS="tests/core -x" for some); gets a Chromium where there is none
+	@case "$(ARGS)" in ""|*browser*) $(RUN) -m tests.browser.chromium >/dev/null || true ;; esac
 	@$(RUN) -m pytest -n auto --dist loadgroup $(ARGS)
 
 test-fast: .venv/.installed-dev ## The quick tests, with few examples: under a minute
@@ -36,6 +37,10 @@ bench: .venv/.installed-dev ## Benchmarks, as ratios
 
 faults: .venv/.installed-dev ## Throw everything at an installation of its own (N=10 rounds, SEED=another every time)
 	@$(RUN) -m tests.faults --rounds $(or $(N),10) $(if $(SEED),--seed $(SEED))
+
+screenshots: .venv/.installed-dev ## Pictures of every page in both themes, on a desk and on a phone (TO=directory)
+	@PICTURES="$(abspath $(or $(TO),.venv/pictures))" $(RUN) -m pytest tests/browser/pictures.py -n 0 -o timeout=1800
+	@echo "They are in $(or $(TO),.venv/pictures)"
 
 lock: ## Write the lock files anew from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --group build --output-file requirements.lock $(LOCK)

@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -95,6 +96,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         folder = Path(item.path).relative_to(Path(__file__).parent).parts[0]
         if folder in _SLOW or (folder in _SERVED and not _SERVED[folder].isdisjoint(_fixtures(item))):
             item.add_marker("slow")
+
+
+#: Tests that one worker must run, by the beginning of their ids: they share what is slow to set up, or disturb others.
+_TOGETHER = ("tests/browser/", "tests/sync/test_workers.py")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """What `xdist_group` would do, which this pytest and xdist do not do together: the mark is not heeded."""
+    if config.getvalue("dist") != "loadgroup":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Together(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return next((start for start in _TOGETHER if nodeid.startswith(start)), nodeid)
+
+    return Together(config, log)
 
 
 def _fixtures(item: pytest.Item) -> set[str]:

@@ -48,7 +48,18 @@ def programs(directory: Path, **scripts: str) -> str:
 
 def test_help_lists_every_target(clone: Path) -> None:
     told = make(clone).stdout
-    for target in ("help", "demo", "test", "test-fast", "check", "bench", "faults", "lock", "clean"):
+    for target in (
+        "help",
+        "demo",
+        "test",
+        "test-fast",
+        "check",
+        "bench",
+        "faults",
+        "screenshots",
+        "lock",
+        "clean",
+    ):
         assert f"make {target} " in told
     assert make(clone, "help").stdout == told
 

@@ -9,8 +9,8 @@ import json
 from housecount import settings
 print(json.dumps({name: getattr(settings, name, None) for name in (
     "SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE", "SESSION_COOKIE_NAME", "SECURE_HSTS_SECONDS", "ALLOWED_HOSTS",
-    "CSRF_TRUSTED_ORIGINS", "EMAIL_BACKEND", "EMAIL_HOST_PASSWORD", "EMAIL_USE_TLS", "EMAIL_PORT", "DEBUG",
-    "DATABASES", "ALLAUTH_TRUSTED_PROXY_COUNT")}))
+    "CSRF_COOKIE_NAME", "CSRF_TRUSTED_ORIGINS", "EMAIL_BACKEND", "EMAIL_HOST_PASSWORD", "EMAIL_USE_TLS", "EMAIL_PORT",
+    "DEBUG", "DATABASES", "ALLAUTH_TRUSTED_PROXY_COUNT")}))
 """
 
 
@@ -32,6 +32,7 @@ def test_behind_https_cookies_travel_over_nothing_else(home: Path) -> None:
     found = shown(home, HOUSECOUNT_PUBLIC_URL="https://tickets.example.org")
     assert found["SESSION_COOKIE_SECURE"] is True
     assert found["CSRF_COOKIE_SECURE"] is True
+    assert [str(found[name])[:7] for name in ("SESSION_COOKIE_NAME", "CSRF_COOKIE_NAME")] == ["__Host-"] * 2
     assert found["SECURE_HSTS_SECONDS"]
     assert found["CSRF_TRUSTED_ORIGINS"] == ["https://tickets.example.org"]
     assert "tickets.example.org" in found["ALLOWED_HOSTS"]  # type: ignore[operator]
