@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -20,6 +20,7 @@ FIGURES = (
 SILENT_SECONDS = 75
 #: How long after a broken commit an edge may still store what it could not know to be stored.
 _AGAIN_WITHIN = timedelta(seconds=15)
+_NEVER: Counter[bytes] = Counter()
 
 
 def figures(ground: Ground, world: World, slug: str) -> list[str]:
@@ -132,14 +133,14 @@ def _logged(ground: Ground) -> list[tuple[bytes, int]]:
     return [(bytes(body), int(count)) for body, count in rows]
 
 
-def own_hooks(ground: Ground, answers: dict[str, int], again: Counter[bytes]) -> list[str]:
+def own_hooks(ground: Ground, answers: dict[str, int], again: Mapping[bytes, int] = _NEVER) -> list[str]:
     """Every hook of our own sender that was answered with 200 is in the log exactly once, every other at most once;
     `again`: as `stored_again` tells it, beside that."""
     logged: Counter[str] = Counter()
     for body, times in _logged(ground):
         marker = json.loads(body).get("marker")
         if marker:
-            logged[marker] += times - again[body]
+            logged[marker] += times - again.get(body, 0)
     problems = [
         f"hook {marker} was acknowledged and is in the log {logged[marker]} times"
         for marker, status in answers.items()
@@ -153,7 +154,9 @@ def own_hooks(ground: Ground, answers: dict[str, int], again: Counter[bytes]) ->
     return problems
 
 
-def platform_hooks(ground: Ground, deliveries: list[Delivery], again: Counter[bytes]) -> list[str]:
+def platform_hooks(
+    ground: Ground, deliveries: list[Delivery], again: Mapping[bytes, int] = _NEVER
+) -> list[str]:
     """Of what the sandbox itself posted: as many in the log as were acknowledged, and no more than were sent;
     `again`: as `stored_again` tells it, beside that."""
     logged: Counter[tuple[str, str, str]] = Counter()
@@ -163,7 +166,7 @@ def platform_hooks(ground: Ground, deliveries: list[Delivery], again: Counter[by
         if "marker" not in said and "config" in said:
             key = (said["config"]["webhook_id"], said["config"]["action"], said["api_url"])
             logged[key] += times
-            repeated[key] += again[body]
+            repeated[key] += again.get(body, 0)
     taken: Counter[tuple[str, str, str]] = Counter()
     sent: Counter[tuple[str, str, str]] = Counter()
     for each in deliveries:

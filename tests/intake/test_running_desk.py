@@ -122,7 +122,8 @@ def test_a_hook_put_off_is_handled_in_its_time(now_stage: Theatre, post: Post) -
         now_stage.clock.time = datetime.now(UTC)
         second = await beside(partial(post.order, order))
         await until(lambda: status(second) == "done")
-        assert post.asked_for(order) == 2
+        # On a busy machine an answer may come too late to be believed, and is asked for again.
+        assert post.asked_for(order) >= 2
 
     running(body)
 

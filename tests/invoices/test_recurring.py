@@ -59,9 +59,9 @@ def test_the_31st_falls_on_the_last_day_of_short_months() -> None:
 
 def test_a_draft_is_made_on_each_day_and_once(office: Office) -> None:
     again(office, office.party())
-    for day in range(-1, 15):
-        for _ in range(2):
-            tasks.make_all(noon(FRIDAY + timedelta(days=day)))
+    # Each looks at every organisation there is.
+    for day in (-1, 0, 0, 6, 7, 7, 13, 14):
+        tasks.make_all(noon(FRIDAY + timedelta(days=day)))
     documents = made(office)[1:]
     assert [each.issue_date for each in documents] == [FRIDAY + timedelta(weeks=n) for n in range(3)]
     assert {each.step for each in documents} == {"draft"}
