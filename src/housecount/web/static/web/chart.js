@@ -190,7 +190,7 @@
           grid: { stroke: ground, width: 1 }, values: (_, splits) => splits.map(write.short),
           incrs: data.currency || data.percent ? undefined : [1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500, 1e3, 2e3, 2500, 5e3, 1e4, 2e4, 25e3, 5e4, 1e5, 2e5, 5e5, 1e6, 1e7] },
       ],
-      padding: [10, 8, 0, 0],
+      padding: [10, 20, 0, 0],
       series: [{}, ...series],
       bands,
       hooks: { draw: [marked], setCursor: [point] },
