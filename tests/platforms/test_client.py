@@ -20,8 +20,9 @@ from housecount.platforms.base.errors import (
     Transient,
 )
 from housecount.platforms.http import client as client_module
+from housecount.platforms.http.answers import retry_after
 from housecount.platforms.http.budget import BudgetReading, Rate
-from housecount.platforms.http.client import Answer, Client, Limits, retry_after
+from housecount.platforms.http.client import Answer, Client, Limits
 from housecount.platforms.http.profile import Profile, clean_base_url, clean_secret, fingerprint
 from tests.platforms.stand_in import Handler, Time, answer, client_for, raw_server, run
 

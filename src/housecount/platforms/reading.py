@@ -12,7 +12,7 @@ import msgspec
 from housecount.core.money import NotMoney
 from housecount.platforms.base.errors import ContractChanged, RecordRejected
 from housecount.platforms.base.records import Rejected
-from housecount.platforms.http.client import shape
+from housecount.platforms.http.answers import shape
 
 R = TypeVar("R")
 T = TypeVar("T")

@@ -10,8 +10,9 @@ import msgspec
 
 from housecount.installation import environment
 from housecount.platforms.base.errors import ConfigError, Gone, PlatformError, RateLimited
+from housecount.platforms.http.answers import retry_after
 from housecount.platforms.http.budget import LocalBreaker, Rate
-from housecount.platforms.http.client import Client, Limits, retry_after
+from housecount.platforms.http.client import Client, Limits
 from housecount.platforms.http.profile import Profile, clean_base_url, fingerprint
 from housecount.sync.database import DatabaseThread
 from housecount.sync.limits import SharedBudget

@@ -14,8 +14,8 @@ from housecount.platforms.base.errors import (
     RateLimited,
 )
 from housecount.platforms.eventbrite import wire
+from housecount.platforms.http.answers import DEFAULT_WAIT, retry_after
 from housecount.platforms.http.budget import BudgetReading
-from housecount.platforms.http.client import DEFAULT_WAIT, retry_after
 from housecount.platforms.http.errors import ExpansionFailed, PagingReset
 
 LABEL = "Eventbrite"
