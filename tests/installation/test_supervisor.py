@@ -19,7 +19,7 @@ home = Path(sys.argv[1])
 sys.path.insert(0, str(home))
 os.environ["PYTHONPATH"] = f"{home}{os.pathsep}" + os.environ["PYTHONPATH"]
 supervisor = Supervisor(lambda text: print(text, flush=True))
-supervisor.add(Child("thing", leash.command("thing", str(home)), output=home / "said"))
+supervisor.add(Child("thing", leash.command("thing", str(home)), output=home / "said", leaves=home / "socket"))
 print("running", flush=True)
 supervisor.run()
 print("over", flush=True)
@@ -33,6 +33,7 @@ grandchild = subprocess.Popen(["/bin/sleep", "600"])
 if (home / "stubborn").exists():
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 print("hello", flush=True)
+(home / "socket").touch()
 (home / "number").write_text(str(os.getpid()))
 while True:
     time.sleep(60)
@@ -65,6 +66,7 @@ def test_a_child_that_ends_is_started_again_and_all_end_together(home: Path) -> 
     assert not process_alive(second)
     assert not process_alive(grandchild)
     assert (home / "said").read_text() == "hello\n"
+    assert not (home / "socket").exists()
 
 
 def test_a_child_does_not_outlive_a_parent_killed_with_9(home: Path) -> None:

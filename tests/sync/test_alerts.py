@@ -364,6 +364,13 @@ def test_one_house_is_not_told_of_anothers_trouble(house: Stage) -> None:
         assert not Alert.objects.exists()
 
 
+@pytest.fixture
+def however_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other tests leave houses in trouble behind."""
+    monkeypatch.setattr(alerts, "MOST_AT_ONCE", 100_000)
+
+
+@pytest.mark.usefixtures("however_many")
 def test_where_there_is_a_sign_of_trouble_it_is_looked_at_every_minute(house: Stage) -> None:
     quiet = Stage()
     house.fail(house.put_on(), Transient("It does not answer."))
@@ -375,6 +382,7 @@ def test_where_there_is_a_sign_of_trouble_it_is_looked_at_every_minute(house: St
         assert seen.count(True) == (alerts.ROUND if each is house else 1)
 
 
+@pytest.mark.usefixtures("however_many")
 @pytest.mark.parametrize("sign", ["hook", "agenda", "alert"])
 def test_signs_of_trouble(house: Stage, sign: str) -> None:
     if sign == "hook":

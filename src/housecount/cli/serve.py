@@ -70,9 +70,10 @@ def site_children(host: str, port: int, log: Path | None = None, *, only: str | 
     if only is not None:
         return [Child(only, leash.command("housecount.cli.serve", only, host, str(port)), log=log)]
     pages = _private_address(host, port)
+    leaves = Path(pages.removeprefix(_UNIX)) if pages.startswith(_UNIX) else None
     return [
         Child("edge", leash.command("housecount.cli.serve", "edge", host, str(port), pages), log=log),
-        Child("pages", leash.command("housecount.cli.serve", "pages", pages), log=log),
+        Child("pages", leash.command("housecount.cli.serve", "pages", pages), log=log, leaves=leaves),
     ]
 
 

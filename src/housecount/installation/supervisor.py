@@ -21,13 +21,14 @@ class Child:
     """A process to keep running. `command` comes from `leash.command`, so that it cannot outlive us.
 
     What it says on stdout goes to the file `output`, written anew at each start, when one is named; what it
-    says on stderr to the file `log`.
+    says on stderr to the file `log`. `leaves`: a file that one who was killed leaves behind.
     """
 
     name: str
     command: Sequence[str]
     output: Path | None = None
     log: Path | None = None
+    leaves: Path | None = None
     process: "subprocess.Popen[bytes] | None" = None
     started: float = 0.0
     failures: int = 0
@@ -88,6 +89,9 @@ class Supervisor:
             _signal(child, signal.SIGKILL)
             child.process.wait()
             child.process = None
+        for child in self._children:
+            if child.leaves is not None:
+                child.leaves.unlink(missing_ok=True)
 
     def _told(self, _number: int, _frame: FrameType | None) -> None:
         self._stopping = True
