@@ -1,5 +1,6 @@
 """The stage that tests of the intake stand on."""
 
+import gc
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -30,3 +31,10 @@ def post(stage: "Theatre") -> "Iterator[Post]":
         yield made
     finally:
         made.close()
+
+
+@pytest.fixture
+def sockets_let_go() -> Iterator[None]:
+    """What nobody holds any more is let go of when the test ends, and not in the middle of another."""
+    yield
+    gc.collect()

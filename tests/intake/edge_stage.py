@@ -11,6 +11,7 @@ from urllib.parse import quote
 from uuid import UUID, uuid4
 
 import psycopg
+import pytest
 
 from housecount.intake.edge.app import Edge
 from housecount.intake.edge.proxy import Pages
@@ -25,6 +26,13 @@ from tests.factories import make_account, make_organisation
 SECRET = "whsec_aW52ZW50ZWQgc2VjcmV0IG9mIGEgcmVsYXk="
 OPERATOR = "an-invented-operator-token"
 NOW = 1_900_000_000.0
+#: For tests with a gate. It cuts connections while they are being made; what Python then says of its sockets is not
+#: about the edge, and must be said before the next test.
+BEHIND_A_GATE = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.usefixtures("sockets_let_go"),
+]
 
 
 @dataclass(frozen=True)

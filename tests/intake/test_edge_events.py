@@ -229,6 +229,8 @@ def test_a_client_that_takes_nothing_is_dropped_and_one_that_hears_nothing_is_be
     asyncio.run(run())
 
 
+@pytest.mark.usefixtures("sockets_let_go")
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 def test_the_database_may_go_away_and_come_back(promoter: Promoter, pages: StandIn) -> None:
     async def run() -> None:
         gate = Gate(promoter.url)

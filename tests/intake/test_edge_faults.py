@@ -12,14 +12,10 @@ from housecount.intake.edge.app import SCHEDULED, Edge
 from housecount.intake.edge.rows import make_row
 from housecount.intake.edge.store import Store, Unavailable
 from housecount.platforms.registry import SOURCES
-from tests.intake.edge_stage import OPERATOR, Door, Gate, an_edge, ask, delivery, make_door
+from tests.intake.edge_stage import BEHIND_A_GATE, OPERATOR, Door, Gate, an_edge, ask, delivery, make_door
 from tests.walls.pooling_proxy import pooling_proxy
 
-# The gate cuts connections while they are being made; what Python then says of its sockets is not about the edge.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = BEHIND_A_GATE
 BODY = delivery()
 PATIENCE = 0.6
 
