@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from random import Random
-from threading import Event
+from threading import Barrier, Event
 from typing import NamedTuple
 from uuid import UUID, uuid4
 
@@ -44,13 +44,15 @@ def threads(count: int) -> Iterator[ThreadPoolExecutor]:
         try:
             yield pool
         finally:
-            for each in [pool.submit(_close_slowly) for _ in range(count)]:
+            # Nobody passes before all are there: every thread gets one.
+            together = Barrier(count, timeout=30)
+            for each in [pool.submit(_close, together) for _ in range(count)]:
                 each.result()
 
 
-def _close_slowly() -> None:
+def _close(together: Barrier) -> None:
     connections.close_all()
-    time.sleep(0.01)  # so that every thread gets one
+    together.wait()
 
 
 def write(organisations: Sequence[UUID], seed: int) -> list[Committed]:
