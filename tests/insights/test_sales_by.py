@@ -243,6 +243,13 @@ def test_rooms_weekdays_and_runs_have_all_that_their_shows_sold(season: Season) 
     years = structs.replace(SPAN, since=date(2024, 1, 1), until=date(2028, 1, 1))
     for dimension, slices in ((Dimension.ROOM, rooms), (Dimension.WEEKDAY, weekdays), (Dimension.RUN, runs)):
         assert asked(season, dimension, years) == slices, "a long span is counted in another way"
+        for platform in ("eventbrite", "humanitix"):
+            narrow, wide = (
+                asked(season, dimension, structs.replace(span, platform=platform)) for span in (SPAN, years)
+            )
+            mine = total(figures(line) for line, listing in pairs if listing.account.platform == platform)
+            assert queries.all_of(narrow).figures == queries.all_of(wide).figures == mine
+            assert narrow == wide
 
     one_evening = structs.replace(SPAN, since=date(2026, 3, 20), until=date(2026, 3, 20))
     [alone] = asked(season, Dimension.ROOM, one_evening)

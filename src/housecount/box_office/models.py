@@ -13,7 +13,7 @@ from housecount.box_office.models_rollups import (  # noqa: F401
     AccountDailyTotal,
     DailyTotal,
     FigureColumns,
-    HourlyTotal,
+    ShowTotal,
 )
 from housecount.core.counting import Category, EntryKind, Validity
 from housecount.tenancy.models import Membership, Organisation

@@ -1,5 +1,7 @@
 """Sums of the ledger by day and by hour, for whoever asks about a season: see `rollups.py`."""
 
+from typing import Final
+
 from django.db import models
 
 from housecount.tenancy.models import Organisation
@@ -25,7 +27,23 @@ class FigureColumns(models.Model):
         abstract = True
 
 
-class DailyTotal(FigureColumns):
+#: Columns by the hour of the day, 0 to 23, on the same clock as the day: orders placed in it. None, which takes no
+#: room, where there are none.
+HOURS: Final = tuple(f"placed_{hour:02}" for hour in range(24))
+
+
+class HourColumns(models.Model):
+    """`HOURS` as columns."""
+
+    class Meta:
+        abstract = True
+
+
+for _name in HOURS:
+    HourColumns.add_to_class(_name, models.IntegerField(null=True))
+
+
+class DailyTotal(FigureColumns, HourColumns):
     """What one listing's entries of one day come to: changes, not sums so far. `day` is that on which they
     happened, in the listing's zone. Those of a listing that is gone are kept: whoever adds up leaves it out."""
 
@@ -44,7 +62,7 @@ class DailyTotal(FigureColumns):
         indexes = [models.Index(fields=["organisation", "day"], name="daily_total_by_day")]
 
 
-class AccountDailyTotal(FigureColumns):
+class AccountDailyTotal(FigureColumns, HourColumns):
     """What one account's entries of one day come to, without those of listings that are gone. `day` is by the clock
     of each entry's listing."""
 
@@ -62,22 +80,19 @@ class AccountDailyTotal(FigureColumns):
         db_table = "box_office_account_daily_total"
 
 
-class HourlyTotal(models.Model):
-    """What one account's entries of one hour come to, without those of listings that are gone. Day and hour
-    (0..23) are by the clock of each entry's listing."""
+class ShowTotal(FigureColumns):
+    """What one show's listings come to together, without those that are gone: `listings` says how many there are,
+    `told_capacity` is the largest that any of their platforms told (None: none did)."""
 
-    pk = models.CompositePrimaryKey("organisation_id", "account_id", "day", "hour", "currency")
+    pk = models.CompositePrimaryKey("organisation_id", "show_id")
     organisation = models.ForeignKey(
         Organisation, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False
     )
-    account = models.ForeignKey(
-        "box_office.Account", on_delete=models.DO_NOTHING, db_constraint=False, db_index=False
+    show = models.ForeignKey(
+        "box_office.Show", on_delete=models.DO_NOTHING, db_constraint=False, db_index=False
     )
-    day = models.DateField()
-    hour = models.SmallIntegerField()
-    currency = models.CharField(max_length=3)
-    orders = models.BigIntegerField(default=0)
-    sold = models.BigIntegerField(default=0)
+    listings = models.IntegerField(default=0)
+    told_capacity = models.IntegerField(null=True)
 
     class Meta:
-        db_table = "box_office_hourly_total"
+        db_table = "box_office_show_total"

@@ -154,7 +154,7 @@ def check_sums(account: AccountKey) -> Iterator[Difference]:
 
 def _text(figures: Sequence[int] | None) -> str:
     """Figures by name, without those that are zero."""
-    told = [f"{name} {value}" for name, value in zip(Figures._fields, figures or (), strict=False) if value]
+    told = [f"{name} {value}" for name, value in zip(rollups.NAMES, figures or (), strict=False) if value]
     return ", ".join(told) or "nothing"
 
 

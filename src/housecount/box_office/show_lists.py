@@ -6,13 +6,13 @@ currency; times are aware. Sums are sums of the ledger.
 
 from collections import defaultdict
 from collections.abc import Mapping
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 from uuid import UUID
 
 from django.db.models import (
     BooleanField,
-    Case,
     Count,
     Exists,
     ExpressionWrapper,
@@ -26,12 +26,13 @@ from django.db.models import (
     Subquery,
     Sum,
     Value,
-    When,
 )
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Cast, Coalesce, Lower, NullIf, Trim
 
 from housecount.box_office import bulk
-from housecount.box_office.models import Account, Listing, ListingTotal, SalesEntry, Show, Venue
+from housecount.box_office.models import Account, Listing, SalesEntry, Show, Venue
+from housecount.box_office.rollups import without_loops
 from housecount.core.counting import Figures
 
 #: How many windows of 24 hours `recent_sales` looks back.
@@ -40,7 +41,6 @@ RECENT_DAYS: Final = 14
 SEASON: Final = timedelta(days=365)
 #: No more than so many rooms and runs are offered to choose from.
 _MOST_ROOMS, _MOST_RUNS = 500, 200
-_THERE = Q(listing__gone_at=None)
 
 
 class ShowFilter(NamedTuple):
@@ -91,6 +91,10 @@ class Recent(NamedTuple):
 NOT_LATELY: Final = Recent((0,) * RECENT_DAYS)
 
 
+#: Orders of shows that ask for the sums of all of them.
+_BY_SUMS: Final = ("sold", "gross", "share")
+
+
 def run_of(title: str) -> str:
     """The name of the run that a show of this title belongs to at its venue."""
     return title.strip().lower()
@@ -122,9 +126,10 @@ def matching_shows(organisation_id: UUID, wanted: ShowFilter) -> QuerySet[Show]:
     return shows
 
 
-def _summed(*names: str) -> Coalesce:
-    columns = [F(f"listing__listingtotal__{name}") for name in names]
-    return Coalesce(Sum(sum(columns[1:], columns[0]), filter=_THERE), 0)
+def _summed(*names: str) -> Combinable:
+    """Columns of the show's sums, added up; 0 for a show without listings."""
+    columns: list[Combinable] = [Coalesce(F(f"showtotal__{name}"), 0) for name in names]
+    return sum(columns[1:], columns[0])
 
 
 def _ordered(
@@ -137,7 +142,7 @@ def _ordered(
     elif sort == "gross":
         shows = shows.annotate(sort=_summed("gross"))
     elif sort == "share":
-        seats = NullIf(Coalesce("capacity", Max("listing__capacity", filter=_THERE)), 0)
+        seats = NullIf(Coalesce("capacity", "showtotal__told_capacity"), 0)
         taken = Cast(_summed("sold", "comps"), FloatField())
         # A show without a known capacity has no share: it comes last.
         shows = shows.annotate(sort=Coalesce(taken / Cast(seats, FloatField()), Value(-1.0)))
@@ -174,35 +179,28 @@ def show_ids(
     """Ids of a stretch of the shows that `wanted` lets through: by their start, or by `sort` (sold, share, gross, or
     recent: what was sold in the 24 hours before `now`)."""
     shows = _ordered(organisation_id, matching_shows(organisation_id, wanted), sort, newest_first, now)
-    return list(shows.values_list("id", flat=True)[offset : offset + limit])
+    with without_loops() if sort in _BY_SUMS else nullcontext():
+        return list(shows.values_list("id", flat=True)[offset : offset + limit])
 
 
 def section_totals(organisation_id: UUID, wanted: ShowFilter, cut: datetime) -> list[SectionTotal]:
     """Sums over all shows that `wanted` lets through, by side of `cut` and by currency; upcoming first."""
-    shows = matching_shows(organisation_id, wanted)
-    upcoming = ExpressionWrapper(Q(starts_at__gte=cut), output_field=BooleanField())
-    counts = shows.annotate(upcoming=upcoming).values("upcoming", "currency").annotate(shows=Count("id"))
     names = ("sold", "comps", "gross", "absorbed_fees", "rebates")
-    side = Case(
-        When(listing__show__starts_at__gte=cut, then=Value(True)),
-        default=Value(False),
-        output_field=BooleanField(),
+    rows = (
+        matching_shows(organisation_id, wanted)
+        .annotate(upcoming=ExpressionWrapper(Q(starts_at__gte=cut), output_field=BooleanField()))
+        .values("upcoming", "currency")
+        .annotate(shows=Count("id"), **{f"sum_{name}": Sum(_summed(name)) for name in names})
+        .order_by("-upcoming", "currency")
+        .values_list("upcoming", "currency", "shows", *(f"sum_{name}" for name in names))
     )
-    sums = (
-        ListingTotal.objects.filter(
-            organisation_id=organisation_id, listing__gone_at=None, listing__show__in=shows.values("pk")
-        )
-        .annotate(upcoming=side, of=F("listing__show__currency"))
-        .values("upcoming", "of")
-        .annotate(**{f"sum_{name}": Sum(name) for name in names})
-        .values_list("upcoming", "of", *(f"sum_{name}" for name in names))
-    )
-    found = {(upcoming, currency): [int(each) for each in rest] for upcoming, currency, *rest in sums}
     totals = []
-    for row in counts.order_by("-upcoming", "currency"):
-        sold, comps, gross, fees, rebates = found.get((row["upcoming"], row["currency"]), [0] * len(names))
+    with without_loops():
+        found = list(rows)
+    for upcoming, currency, shows, *sums in found:
+        sold, comps, gross, fees, rebates = map(int, sums)
         net = Figures(gross=gross, absorbed_fees=fees, rebates=rebates).net
-        totals.append(SectionTotal(row["upcoming"], row["currency"], row["shows"], sold, comps, gross, net))
+        totals.append(SectionTotal(upcoming, currency, shows, sold, comps, gross, net))
     return totals
 
 

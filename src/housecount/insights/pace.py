@@ -26,33 +26,39 @@ _QUESTION = """
 WITH wanted AS MATERIALIZED (
     SELECT s.id, s.venue_id, s.starts_at, lower(btrim(s.title)) AS title, app.known_zone(v.timezone) AS zone,
            s.starts_at <= %(now)s AS begun,
-           coalesce((SELECT sum(t.sold)::bigint FROM box_office_listing l
-                       JOIN box_office_listing_total t ON t.organisation_id = l.organisation_id AND t.listing_id = l.id
-                      WHERE l.organisation_id = %(organisation)s AND l.show_id = s.id AND l.gone_at IS NULL), 0) AS sold
+           coalesce((SELECT k.sold FROM box_office_show_total k
+                      WHERE k.organisation_id = %(organisation)s AND k.show_id = s.id), 0) AS sold
       FROM box_office_show s JOIN box_office_venue v ON v.id = s.venue_id
      WHERE s.organisation_id = %(organisation)s AND s.id = ANY(%(shows)s)),
 timed AS MATERIALIZED (
-    SELECT w.*, w.starts_at AT TIME ZONE w.zone AS local_start, %(now)s AT TIME ZONE w.zone AS local_now FROM wanted w),
+    SELECT w.*, w.starts_at AT TIME ZONE w.zone AS local_start, %(now)s AT TIME ZONE w.zone AS local_now,
+           least(w.starts_at, %(now)s) AS cut
+      FROM wanted w),
+-- Of most wanted shows of a venue, the same shows came before.
+earlier AS MATERIALIZED (
+    SELECT v.venue_id, v.cut, o.id, o.starts_at, lower(btrim(o.title)) AS title,
+           (o.starts_at AT TIME ZONE v.zone)::date AS day
+      FROM (SELECT DISTINCT venue_id, cut, zone FROM timed) v CROSS JOIN LATERAL (
+        SELECT o.id, o.starts_at, o.title FROM box_office_show o
+         WHERE o.organisation_id = %(organisation)s AND o.venue_id = v.venue_id
+           AND o.starts_at < v.cut AND o.merged_into_id IS NULL AND NOT o.cancelled
+         ORDER BY o.starts_at DESC LIMIT %(among)s) o),
 alike AS MATERIALIZED (
-    SELECT w.id AS wanted_id, chosen.id, chosen.basis,
-           CASE WHEN w.begun THEN 'infinity'::date
-                ELSE (chosen.starts_at AT TIME ZONE w.zone)::date - (w.local_start::date - w.local_now::date) END AS day
-      FROM timed w CROSS JOIN LATERAL (
-        SELECT r.id, r.starts_at, r.basis FROM (
-            SELECT q.id, q.starts_at, CASE WHEN q.of_run >= %(least)s THEN 1 WHEN q.of_weekday >= %(least)s THEN 2
-                          ELSE 3 END AS basis, q.same_run, q.same_weekday FROM (
-                SELECT p.id, p.starts_at, p.same_run, p.same_weekday,
-                       count(*) FILTER (WHERE p.same_run) OVER () AS of_run,
-                       count(*) FILTER (WHERE p.same_weekday) OVER () AS of_weekday FROM (
-                    SELECT o.id, o.starts_at, lower(btrim(o.title)) = w.title AS same_run,
-                           extract(isodow FROM o.starts_at AT TIME ZONE w.zone)
-                             = extract(isodow FROM w.local_start) AS same_weekday
-                      FROM box_office_show o
-                     WHERE o.organisation_id = %(organisation)s AND o.venue_id = w.venue_id
-                       AND o.starts_at < least(w.starts_at, %(now)s) AND o.merged_into_id IS NULL AND NOT o.cancelled
-                     ORDER BY o.starts_at DESC LIMIT %(among)s) p) q) r
-         WHERE CASE r.basis WHEN 1 THEN r.same_run WHEN 2 THEN r.same_weekday ELSE true END
-         ORDER BY r.starts_at DESC LIMIT %(most)s) chosen)
+    SELECT * FROM (
+        SELECT q.*, CASE WHEN q.begun THEN 'infinity'::date ELSE q.its_day - q.to_go END AS day,
+               row_number() OVER (PARTITION BY q.wanted_id ORDER BY q.starts_at DESC) AS place
+          FROM (
+            SELECT p.*, CASE WHEN count(*) FILTER (WHERE p.same_run) OVER mine >= %(least)s THEN 1
+                             WHEN count(*) FILTER (WHERE p.same_weekday) OVER mine >= %(least)s THEN 2
+                             ELSE 3 END AS basis
+              FROM (
+                SELECT w.id AS wanted_id, w.begun, w.local_start::date - w.local_now::date AS to_go, e.id, e.starts_at,
+                       e.day AS its_day, e.title = w.title AS same_run,
+                       extract(isodow FROM e.day) = extract(isodow FROM w.local_start) AS same_weekday
+                  FROM timed w JOIN earlier e ON e.venue_id = w.venue_id AND e.cut = w.cut) p
+            WINDOW mine AS (PARTITION BY p.wanted_id)) q
+         WHERE CASE q.basis WHEN 1 THEN q.same_run WHEN 2 THEN q.same_weekday ELSE true END) r
+     WHERE r.place <= %(most)s)
 SELECT w.id, w.sold, w.begun, (w.local_start::date - w.local_now::date),
        extract(hour FROM w.local_now)::int * 60 + extract(minute FROM w.local_now)::int,
        extract(hour FROM w.local_start)::int * 60 + extract(minute FROM w.local_start)::int,

@@ -5,8 +5,8 @@ left out, as everywhere. Sums come from the ledger's sums by day, by hour and by
 much as its days and its shows, however many tickets they sold.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -15,6 +15,8 @@ from msgspec import Struct
 
 from housecount.box_office import bulk
 from housecount.box_office.models import Account
+from housecount.box_office.models_rollups import HOURS
+from housecount.box_office.rollups import without_loops
 from housecount.core.counting import NOTHING, Figures, total
 from housecount.insights.filters import Dimension, Filters, Per
 
@@ -116,17 +118,9 @@ def sales_over_time(organisation_id: UUID, filters: Filters, per: Per | None = N
     by the day on which it happened; the earliest first. Steps and platforms without anything are left out."""
     accounts = _accounts(organisation_id, filters)
     step = "%(since)s::date" if per is None else f"date_trunc('{per.value}', d.day::timestamp)::date"
-    if _of_shows(filters):
-        listings = _LISTINGS_OF_SHOWS.format(_of_show(filters))
-        question = f"l.account_id, {_SUMS} FROM {listings} JOIN box_office_daily_total d ON d.listing_id = l.id WHERE"
-    else:
-        question = (
-            f"d.account_id, {_SUMS} FROM box_office_account_daily_total d"
-            " WHERE d.account_id = ANY(%(accounts)s) AND"
-        )
+    account = "l.account_id" if _of_shows(filters) else "d.account_id"
     rows = bulk.fetch(
-        f"SELECT {step} AS step, {question} d.organisation_id = %(organisation)s"
-        " AND d.currency = %(currency)s AND d.day BETWEEN %(since)s AND %(until)s GROUP BY 1, 2 ORDER BY 1",
+        f"SELECT {step} AS step, {account}, {_SUMS} {_days_of(filters)} GROUP BY 1, 2",
         _values(organisation_id, filters, accounts),
     )
     found: dict[tuple[date, str], Figures] = {}
@@ -146,69 +140,84 @@ def slices_by_platform(steps: Iterable[Step]) -> list[Slice]:
 
 
 def hours(organisation_id: UUID, filters: Filters) -> Hours:
-    """When orders were placed, by weekday and hour of the listing's clock. Of some shows only, it is counted from the
-    ledger's lines themselves."""
+    """When orders were placed, by weekday and hour of the listing's clock."""
     accounts = _accounts(organisation_id, filters)
-    if _of_shows(filters):
-        question = (
-            "SELECT extract(isodow FROM local)::int, extract(hour FROM local)::int, sum(orders)::bigint FROM ("  # noqa: S608
-            "SELECT e.happened_at AT TIME ZONE l.zone AS local, e.orders"
-            f" FROM {_LISTINGS_OF_SHOWS.format(_of_show(filters))} JOIN box_office_sales_entry e"
-            " ON e.organisation_id = %(organisation)s AND e.listing_id = l.id"
-            " WHERE e.currency = %(currency)s AND e.orders <> 0"
-            " AND e.happened_at >= %(after)s AND e.happened_at < %(before)s) placed"
-            " WHERE local::date BETWEEN %(since)s AND %(until)s GROUP BY 1, 2"
-        )
-    else:
-        question = (
-            "SELECT extract(isodow FROM d.day)::int, d.hour, sum(d.orders)::bigint FROM box_office_hourly_total d"
-            " WHERE d.organisation_id = %(organisation)s AND d.account_id = ANY(%(accounts)s)"
-            " AND d.currency = %(currency)s AND d.day BETWEEN %(since)s AND %(until)s GROUP BY 1, 2"
-        )
-    grid = [[0] * 24 for _ in WEEKDAYS]
-    for weekday, hour, orders in bulk.fetch(question, _values(organisation_id, filters, accounts)):
-        grid[weekday - 1][hour] = orders
-    return Hours(tuple(tuple(row) for row in grid))
+    rows = bulk.fetch(
+        f"SELECT extract(isodow FROM d.day)::int, {_PLACED} {_days_of(filters)} GROUP BY 1",  # noqa: S608
+        _values(organisation_id, filters, accounts),
+    )
+    found = {weekday: tuple(placed) for weekday, *placed in rows}
+    return Hours(tuple(found.get(weekday, (0,) * 24) for weekday in range(1, 8)))
 
 
-_KEYS: Final[Mapping[Dimension, tuple[str, str]]] = {
-    Dimension.ROOM: ("s.venue_id::text", "concat_ws(', ', nullif(v.name, ''), nullif(v.city, ''))"),
-    Dimension.WEEKDAY: ("extract(isodow FROM s.starts_at AT TIME ZONE v.zone)::text", "''"),
-    Dimension.RUN: (f"s.venue_id || ':' || {_RUN}", "concat_ws(', ', s.title, nullif(v.name, ''))"),
+#: What shows are told apart by: their venue or none, and something else or nothing. The key and the label of both.
+_PARTS: Final[Mapping[Dimension, tuple[str, str, str, str]]] = {
+    Dimension.ROOM: (
+        "s.venue_id",
+        "''",
+        "g.venue_id::text",
+        "concat_ws(', ', nullif(v.name, ''), nullif(v.city, ''))",
+    ),
+    Dimension.WEEKDAY: (
+        "NULL::uuid",
+        "extract(isodow FROM s.starts_at AT TIME ZONE v.zone)",
+        "g.part::text",
+        "''",
+    ),
+    Dimension.RUN: (
+        "s.venue_id",
+        _RUN,
+        "g.venue_id || ':' || g.part",
+        "concat_ws(', ', g.title, nullif(v.name, ''))",
+    ),
 }
+
+
+# What the listings of each show at some platforms come to; at all of them, the show's own sums say it.
+_AT_PLATFORMS: Final = f"""
+    SELECT l.show_id, max(l.capacity) AS told_capacity,
+           {", ".join(f"sum(t.{name})::bigint AS {name}" for name in _NAMES)}
+      FROM box_office_listing l
+      LEFT JOIN box_office_listing_total t ON t.organisation_id = %(organisation)s AND t.listing_id = l.id
+     WHERE l.organisation_id = %(organisation)s AND l.gone_at IS NULL AND l.account_id = ANY(%(accounts)s)"""  # noqa: S608
+_ANYWHERE: Final = f"""
+    SELECT show_id, told_capacity, {", ".join(_NAMES)}
+      FROM box_office_show_total WHERE organisation_id = %(organisation)s AND listings > 0"""  # noqa: S608
 
 
 def _sales_of_shows(organisation_id: UUID, dimension: Dimension, filters: Filters) -> list[Slice]:
     """By room, weekday or run: the shows of the span with all that they sold."""
-    key, label = _KEYS[dimension]
-    sums = ", ".join(f"sum(t.{name})::bigint AS {name}" for name in _NAMES)
-    together = ", ".join(f"coalesce(sum({name}), 0)::bigint" for name in _NAMES)
+    venue, part, key, label = _PARTS[dimension]
     wide = filters.days > _MANY_DAYS
-    each_show, matching = ("l.show_id, ", "GROUP BY l.show_id") if wide else ("", "HAVING count(*) > 0")
+    each_show = _ANYWHERE
+    if filters.platform:
+        each_show = f"{_AT_PLATFORMS} {'' if wide else 'AND l.show_id = s.id'} GROUP BY l.show_id"
     question = f"""
-        WITH shown AS MATERIALIZED (
-            SELECT s.id, {key} AS key, {label} AS label, s.capacity, s.cancelled AS called_off
-              FROM box_office_show s
-              JOIN (SELECT id, name, city, app.known_zone(timezone) AS zone FROM box_office_venue
-                     WHERE organisation_id = %(organisation)s OFFSET 0) v ON v.id = s.venue_id
-             WHERE s.organisation_id = %(organisation)s AND s.currency = %(currency)s AND s.merged_into_id IS NULL
-               AND s.starts_at >= %(after)s AND s.starts_at < %(before)s
-               AND (s.starts_at AT TIME ZONE v.zone)::date BETWEEN %(since)s AND %(until)s AND {_of_show(filters)})
-        SELECT key, min(label), count(*), coalesce(sum(seats) FILTER (WHERE full_house), 0)::bigint,
-               coalesce(sum(sold + comps) FILTER (WHERE full_house), 0)::bigint, {together}
-          FROM (SELECT s.key, s.label, c.*, coalesce(s.capacity, c.told, 0) AS seats,
-                       NOT s.called_off AND coalesce(s.capacity, c.told, 0) > 0 AS full_house
-                  FROM shown s JOIN {"" if wide else "LATERAL"} (
-                    SELECT {each_show} max(l.capacity) AS told, {sums}
-                      FROM box_office_listing l
-                      LEFT JOIN box_office_listing_total t
-                        ON t.organisation_id = %(organisation)s AND t.listing_id = l.id
-                     WHERE l.organisation_id = %(organisation)s AND l.gone_at IS NULL
-                       AND l.account_id = ANY(%(accounts)s) {"" if wide else "AND l.show_id = s.id"}
-                     {matching}) c ON {"c.show_id = s.id" if wide else "true"}) told
-         GROUP BY key ORDER BY sum(gross) DESC NULLS LAST, key LIMIT %(most)s"""  # noqa: S608
+        SELECT {key}, {label}, g.shows, coalesce(g.seats, 0)::bigint, coalesce(g.taken, 0)::bigint,
+               {", ".join(f"coalesce(g.{name}, 0)::bigint" for name in _NAMES)}
+          FROM (
+            SELECT venue_id, part, min(title) AS title, count(*) AS shows,
+                   sum(seats) FILTER (WHERE full_house) AS seats,
+                   sum(sold + comps) FILTER (WHERE full_house) AS taken,
+                   {", ".join(f"sum({name}) AS {name}" for name in _NAMES)}
+              FROM (
+                SELECT {venue} AS venue_id, {part} AS part, s.title, c.*,
+                       coalesce(s.capacity, c.told_capacity, 0) AS seats,
+                       NOT s.cancelled AND coalesce(s.capacity, c.told_capacity, 0) > 0 AS full_house
+                  FROM box_office_show s
+                  JOIN (SELECT id, app.known_zone(timezone) AS zone FROM box_office_venue
+                         WHERE organisation_id = %(organisation)s OFFSET 0) v ON v.id = s.venue_id
+                  JOIN LATERAL ({each_show}) c ON c.show_id = s.id
+                 WHERE s.organisation_id = %(organisation)s AND s.currency = %(currency)s AND s.merged_into_id IS NULL
+                   AND s.starts_at >= %(after)s AND s.starts_at < %(before)s
+                   AND (s.starts_at >= %(surely_after)s AND s.starts_at < %(surely_before)s
+                        OR (s.starts_at AT TIME ZONE v.zone)::date BETWEEN %(since)s AND %(until)s)
+                   AND {_of_show(filters)}) shown
+             GROUP BY 1, 2) g
+          LEFT JOIN box_office_venue v ON v.organisation_id = %(organisation)s AND v.id = g.venue_id
+         ORDER BY g.gross DESC NULLS LAST, 1 LIMIT %(most)s"""  # noqa: S608
     values = {**_values(organisation_id, filters, _accounts(organisation_id, filters)), "most": MOST_SLICES}
-    with _without_loops() if wide else nullcontext():
+    with without_loops() if wide else nullcontext():
         rows = bulk.fetch(question, values)
     slices = [
         Slice(
@@ -222,15 +231,6 @@ def _sales_of_shows(organisation_id: UUID, dimension: Dimension, filters: Filter
         for row in rows
     ]
     return sorted(slices, key=lambda each: each.key) if dimension is Dimension.WEEKDAY else slices
-
-
-@contextmanager
-def _without_loops() -> Iterator[None]:
-    """Row-level security hides from the planner how many rows there are: it takes thousands of shows for one, and
-    looks up the listings of each. Told not to, it reads all of them once."""
-    bulk.run("SELECT set_config('enable_nestloop', 'off', true)", [])
-    yield
-    bulk.run("SELECT set_config('enable_nestloop', 'on', true)", [])
 
 
 def all_of(slices: Sequence[Slice]) -> Slice:
@@ -247,12 +247,7 @@ def all_of(slices: Sequence[Slice]) -> Slice:
 
 
 _SUMS: Final = ", ".join(f"sum(d.{name})::bigint" for name in _NAMES)
-# OFFSET 0: the zone is looked up once for each listing, not for each of its entries.
-_LISTINGS_OF_SHOWS: Final = """(
-    SELECT l.id, l.account_id, s.title, s.venue_id, app.known_zone(l.timezone) AS zone
-      FROM box_office_listing l JOIN box_office_show s ON s.organisation_id = l.organisation_id AND s.id = l.show_id
-     WHERE l.organisation_id = %(organisation)s AND l.gone_at IS NULL AND l.account_id = ANY(%(accounts)s) AND {}
-    OFFSET 0) l"""
+_PLACED: Final = ", ".join(f"coalesce(sum(d.{name}), 0)::bigint" for name in HOURS)
 
 
 def _accounts(organisation_id: UUID, filters: Filters) -> dict[UUID, str]:
@@ -261,6 +256,23 @@ def _accounts(organisation_id: UUID, filters: Filters) -> dict[UUID, str]:
     if filters.platform:
         rows = rows.filter(platform=filters.platform)
     return dict(rows.values_list("id", "platform"))
+
+
+def _days_of(filters: Filters) -> str:
+    """FROM and WHERE of the days `d` that `filters` let through: those of accounts, or, where only some shows are asked
+    for, those of their listings `l`."""
+    if _of_shows(filters):
+        days = f"""
+          FROM box_office_show s
+          JOIN box_office_listing l ON l.organisation_id = %(organisation)s AND l.show_id = s.id
+          JOIN box_office_daily_total d ON d.organisation_id = %(organisation)s AND d.listing_id = l.id
+         WHERE s.organisation_id = %(organisation)s AND {_of_show(filters)}
+           AND l.gone_at IS NULL AND l.account_id = ANY(%(accounts)s)"""
+    else:
+        days = """
+          FROM box_office_account_daily_total d
+         WHERE d.organisation_id = %(organisation)s AND d.account_id = ANY(%(accounts)s)"""
+    return f"{days} AND d.currency = %(currency)s AND d.day BETWEEN %(since)s AND %(until)s"
 
 
 def _of_shows(filters: Filters) -> bool:
@@ -287,6 +299,9 @@ def _values(organisation_id: UUID, filters: Filters, accounts: Mapping[UUID, str
         # of like with like.
         "after": datetime.combine(filters.since - timedelta(days=1), time(), UTC),
         "before": datetime.combine(filters.until + timedelta(days=2), time(), UTC),
+        # What is on these days everywhere.
+        "surely_after": datetime.combine(filters.since + timedelta(days=1), time(), UTC),
+        "surely_before": datetime.combine(filters.until - timedelta(days=1), time(), UTC),
         "venue": filters.venue_id,
         "run": filters.run,
     }

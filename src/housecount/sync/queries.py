@@ -67,9 +67,10 @@ def count_shows(
         listings = listings.filter(show_id__in=show_ids)
     accounts = {account.id: account for account in Account.objects.filter(organisation_id=organisation_id)}
     fresh = _freshness(organisation_id, None if show_ids is None else listings)
-    figures = _totals(organisation_id, show_ids)
+    found = list(listings.order_by("starts_at", "created_at", "id"))
+    figures = _totals(organisation_id, None if show_ids is None else [listing.id for listing in found])
     by_show: dict[UUID, list[ListingCount]] = defaultdict(list)
-    for listing in listings.order_by("starts_at", "created_at", "id"):
+    for listing in found:
         by_show[listing.show_id].append(
             _count_listing(listing, accounts.get(listing.account_id), figures, fresh, now)
         )
@@ -139,10 +140,10 @@ def _freshness(
     return fresh
 
 
-def _totals(organisation_id: UUID, show_ids: Sequence[UUID] | None) -> dict[UUID, Figures]:
+def _totals(organisation_id: UUID, listing_ids: Sequence[UUID] | None) -> dict[UUID, Figures]:
     rows = ListingTotal.objects.filter(organisation_id=organisation_id)
-    if show_ids is not None:
-        rows = rows.filter(listing__show_id__in=show_ids)
+    if listing_ids is not None:
+        rows = rows.filter(listing_id__in=listing_ids)
     return {row[0]: Figures(*row[1:]) for row in rows.values_list("listing_id", *Figures._fields)}
 
 
