@@ -15,6 +15,7 @@ import click
 
 from housecount_sandbox.sandbox import Sandbox
 from housecount_sandbox.world import World
+from housecount_sandbox.xero.keeping import Keeper
 
 
 @click.group()
@@ -57,6 +58,16 @@ def main() -> None:
     type=click.Path(dir_okay=False, path_type=Path),
     help="Keep what the trickle does in this file and take it up again; needs --today.",
 )
+@click.option(
+    "--xero-books",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Keep Xero's books in this file and take them up again; needs --today.",
+)
+@click.option(
+    "--xero-site",
+    metavar="URL",
+    help="Where the application with those books is: Xero sends browsers and webhooks there.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON line when ready.")
 def serve(
     season: str,
@@ -73,6 +84,8 @@ def serve(
     cold_start: float,
     read_lag: float,
     journal: Path | None,
+    xero_books: Path | None,
+    xero_site: str | None,
     as_json: bool,
 ) -> None:
     """Serve the platforms and Xero on 127.0.0.1 until SIGTERM or Ctrl-C."""
@@ -98,6 +111,17 @@ def serve(
             world.trickle.keep(journal, f"{season} {seed} {orders} {day.date()}")
         except (OSError, ValueError) as error:
             raise click.ClickException(f"cannot take up the journal: {error}") from None
+    keeper = None
+    if xero_books is not None:
+        if day is None:
+            raise click.UsageError("--xero-books needs --today: another season has other books")
+        keeper = Keeper(world.xero, xero_books, f"{season} {seed} {orders} {day.date()}")
+        try:
+            keeper.load()
+        except ValueError as error:
+            raise click.ClickException(f"cannot take up Xero's books: {error}") from None
+    if xero_site is not None:
+        world.xero.serve_site(xero_site)
     sandbox = Sandbox(
         world,
         trickle=trickle,
@@ -106,7 +130,7 @@ def serve(
         xero_port=xero_port,
     )
     try:
-        asyncio.run(_serve(sandbox, as_json or not sys.stdout.isatty()))
+        asyncio.run(_serve(sandbox, keeper, as_json or not sys.stdout.isatty()))
     except OSError as error:
         raise click.ClickException(f"cannot listen: {error.strerror or error}") from None
     except KeyboardInterrupt:
@@ -115,8 +139,9 @@ def serve(
         world.trickle.close()
 
 
-async def _serve(sandbox: Sandbox, as_json: bool) -> None:
+async def _serve(sandbox: Sandbox, keeper: Keeper | None, as_json: bool) -> None:
     stopped = asyncio.Event()
+    keeping = asyncio.create_task(keeper.run()) if keeper is not None else None
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         with contextlib.suppress(NotImplementedError):
@@ -129,6 +154,9 @@ async def _serve(sandbox: Sandbox, as_json: bool) -> None:
         await stopped.wait()
     finally:
         await sandbox.stop()
+        if keeping is not None:
+            keeping.cancel()
+            await keeping
 
 
 def _readable(document: dict[str, Any]) -> str:

@@ -135,6 +135,14 @@ class Xero:
             self.accesses = {text: each for text, each in self.accesses.items() if each.app is not app}
             self.refreshes = {text: each for text, each in self.refreshes.items() if each.app is not app}
 
+    def serve_site(self, url: str) -> None:
+        """The applications are those of the site at `url`: browsers come back to it after a consent, and it has shown
+        that it checks the signatures of webhooks."""
+        for app in self.apps:
+            if app.kind != "custom" and (back := f"{url}{_RETURN}") not in app.redirect_uris:
+                app.redirect_uris.append(back)
+            app.webhook_url, app.webhook_on = f"{url}/hooks/xero", True
+
     def credentials(self) -> list[dict[str, Any]]:
         """What whoever registered the applications would type in."""
         return [

@@ -228,7 +228,7 @@ def _check(
     _check_number(writing, kind, sent_number, target, errors)
     if kind not in ("ACCREC", "ACCRECCREDIT") and sent.get("Reference"):
         errors.append("A Reference is for documents of sale only.")
-    if sent.get("CurrencyCode") not in (None, tenant.currency):
+    if sent.get("CurrencyCode") not in (None, tenant.currency, *tenant.currencies):
         errors.append("The organisation does not use that currency.")
     if not errors and (target is None or "LineItems" in sent):
         wanted.lines = _lines(writing, sent, kind, line_types)

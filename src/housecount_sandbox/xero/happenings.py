@@ -10,13 +10,14 @@ from housecount_sandbox.xero import documents as papers
 from housecount_sandbox.xero import payments as money
 from housecount_sandbox.xero.answers import Invalid
 from housecount_sandbox.xero.documents import CREDITS, INVOICES, Writing
+from housecount_sandbox.xero.model import Document, Line
 from housecount_sandbox.xero.values import number, parse_day
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from housecount_sandbox.world import World
-    from housecount_sandbox.xero.model import App, Contact, Document, Tenant
+    from housecount_sandbox.xero.model import App, Contact, Tenant
 
 
 def _tenant(world: World, what: dict[str, Any]) -> Tenant:
@@ -77,6 +78,24 @@ def _write(world: World, what: dict[str, Any]) -> dict[str, Any]:
     except Invalid as invalid:
         raise _said(invalid) from None
     return {"document": made.id, "number": made.number}
+
+
+def _write_many(world: World, what: dict[str, Any]) -> dict[str, Any]:
+    """A person imports `count` approved invoices of one line each, quickly: nothing is told of them one by one."""
+    tenant = _tenant(world, what)
+    xero, account = world.xero, tenant.account("200")
+    contact = people.write(xero, tenant, {"Name": str(what.get("contact", "Imported"))}, create=True)
+    first = len(tenant.documents)
+    for place in range(int(what["count"])):
+        net = Decimal(10_000 + place % 997) / 100
+        tax = (net / 10).quantize(Decimal("0.01"))
+        line = Line(xero.new_id(), f"Imported {place}", Decimal(1), net, net, tax, account, "OUTPUT")
+        made = Document(
+            xero.new_id(), "ACCREC", contact, xero.now().date(), tenant.currency, "Exclusive", xero.stamp(),
+            number=f"MANY-{first + place:06}", due=xero.now().date(), status="AUTHORISED", lines=[line],
+        )  # fmt: skip
+        tenant.documents[made.id] = made
+    return {"contact": contact.id}
 
 
 def _edit(world: World, what: dict[str, Any]) -> dict[str, Any]:
@@ -181,6 +200,20 @@ def _set_tax(world: World, what: dict[str, Any]) -> dict[str, Any]:
     return {"tax_type": found.tax_type}
 
 
+def _currency(world: World, what: dict[str, Any]) -> dict[str, Any]:
+    """A person adds a currency, by its ISO `code`."""
+    tenant = _tenant(world, what)
+    tenant.currencies.add(str(what["code"]))
+    return {"currencies": [tenant.currency, *sorted(tenant.currencies)]}
+
+
+def _reconcile(world: World, what: dict[str, Any]) -> dict[str, Any]:
+    """A person matches a `payment` with a line of the bank's, or with `reconciled` false undoes that."""
+    payment = _tenant(world, what).payments[str(what["payment"])]
+    payment.reconciled = bool(what.get("reconciled", True))
+    return {"payment": payment.id}
+
+
 def _consent(world: World, what: dict[str, Any]) -> dict[str, Any]:
     """What the person at the consent page will do: refuse, or tick these `tenants`."""
     world.xero.refuses_consent = bool(what.get("refuses", False))
@@ -208,6 +241,7 @@ def _set_app(world: World, what: dict[str, Any]) -> dict[str, Any]:
 
 VERBS: dict[str, Callable[[World, dict[str, Any]], dict[str, Any]]] = {
     "xero_write": _write,
+    "xero_write_many": _write_many,
     "xero_edit": _edit,
     "xero_void": _void,
     "xero_pay": _pay,
@@ -218,6 +252,8 @@ VERBS: dict[str, Callable[[World, dict[str, Any]], dict[str, Any]]] = {
     "xero_lock": _lock,
     "xero_account": _set_account,
     "xero_tax_rate": _set_tax,
+    "xero_currency": _currency,
+    "xero_reconcile": _reconcile,
     "xero_consent": _consent,
     "xero_disconnect": _disconnect,
     "xero_app": _set_app,

@@ -193,6 +193,8 @@ class Tenant:
     documents: dict[str, Document] = field(default_factory=dict)
     payments: dict[str, Payment] = field(default_factory=dict)
     tracking: list[dict[str, Any]] = field(default_factory=list)
+    # The currencies it uses beside its own.
+    currencies: set[str] = field(default_factory=set)
     last_number: dict[str, int] = field(default_factory=dict)
 
     def account(self, code_or_id: Any) -> Account | None:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from housecount_sandbox.exchange import Answer, Question, Refusal
-from housecount_sandbox.xero import identity, places
+from housecount_sandbox.xero import identity, looking, places
 from housecount_sandbox.xero.answers import Invalid, not_found, refuse, validation_failed
 from housecount_sandbox.xero.places import Call
 from housecount_sandbox.xero.ration import Ration
@@ -111,6 +111,8 @@ class XeroApi:
             return identity.token(self.xero, question)
         if path == "/connect/revocation" and method == "POST":
             return identity.revoke(self.xero, question)
+        if path in looking.PLACES and method == "GET":
+            return looking.look(self.xero, question)
         access = identity.access_of(self.xero, question)
         if path == "/connections" and method == "GET":
             return identity.connections(self.xero, access, question)
