@@ -122,6 +122,7 @@ def test_every_registered_secret_is_rotated_in_every_organisation(
     with_keys: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(crypto, "_secret_columns", {})
+    monkeypatch.setattr(crypto, "_other_secrets", {})
     crypto.register_secret_columns("tenancy.Invitation", "token_hash")
     old, new = keys.new_encryption_key(), keys.new_encryption_key()
     with_keys(old)  # type: ignore[operator]

@@ -193,3 +193,17 @@ def test_all_that_fit_are_handled_again_within_bounds(stage: Stage, monkeypatch:
     nothing = client.post("/sync/hooks/replay/", {"object": "unheard-of"}, follow=True)
     assert "No webhook fits any more" in nothing.content.decode()
     assert kept(stage, done).status == "done"
+
+
+def test_one_that_was_given_up_is_dismissed_and_no_other(stage: Stage) -> None:
+    [given_up], [done] = arrive(stage, status="dead"), arrive(stage, status="done")
+    client = stage.house.promoter.signed_in()
+    assert "/dismiss/" in client.get(f"/sync/hooks/{given_up}/").content.decode()
+    assert "/dismiss/" not in client.get(f"/sync/hooks/{done}/").content.decode()
+    told = [
+        client.post(f"/sync/hooks/{each}/dismiss/", follow=True).content.decode() for each in (given_up, done)
+    ]
+    assert "is dismissed" in told[0]
+    assert "Only a webhook that was given up" in told[1]
+    assert (kept(stage, given_up).status, kept(stage, done).status) == ("ignored", "done")
+    assert stage.house.bookkeeper.signed_in().post(f"/sync/hooks/{done}/dismiss/").status_code == 403

@@ -11,7 +11,7 @@ from housecount.intake.models import Hook
 from housecount.sync import queue
 from housecount.sync.models import HookDoor
 from housecount.tenancy import services
-from housecount.tenancy.identity import Identity, acting_as
+from housecount.tenancy.identity import Identity, Role, acting_as
 from housecount.tenancy.models import User
 from tests.web.stage import Look, Stage, look
 from tests.world import PASSWORD, Person
@@ -148,6 +148,40 @@ def test_jobs_are_retried_and_cancelled(stage: Stage, operator: Person) -> None:
     assert [status_of(each) for each in (running, blocked)] == ["doing", "failed"]
     with acting_as(Identity.system()):
         assert {each.task for each in queue.counts()} >= {"read account", "sweep account"}
+
+
+def test_webhooks_that_were_given_up_are_retried_and_dismissed(stage: Stage, operator: Person) -> None:
+    again, rest = die(stage), die(stage)
+    with acting_as(Identity(Role.INTAKE)), connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO webhook_log (platform, body, headers, webhook_id, action, verdict, touches, status, attempts,"
+            " outcome, explanation) VALUES ('eventbrite', '', '{}', '', %s, 'understood', '[]', 'dead', 1, '', '')",
+            [marker := f"nobodys-{again}"],
+        )
+    with acting_as(Identity.system()):
+        nobodys = Hook.objects.get(action=marker).pk
+    client = operator.signed_in()
+
+    def press(what: str, hook_id: int) -> str:
+        return client.post(f"/operate/webhooks/{hook_id}/{what}/", follow=True).content.decode()
+
+    def state(hook_id: int) -> tuple[str, str]:
+        with acting_as(Identity.system()):
+            found = Hook.objects.get(pk=hook_id)
+        return found.status, found.outcome
+
+    assert f'aria-label="Dismiss webhook {rest}"' in client.get("/operate/").content.decode()
+    assert f"Webhook {again} is handled again." in press("retry", again)
+    assert f"Webhook {rest} is dismissed." in press("dismiss", rest)
+    assert "is dismissed" in press("dismiss", nobodys)
+    assert [state(each) for each in (again, rest, nobodys)] == [
+        ("waiting", "replayed"), ("ignored", "dismissed"), ("ignored", "dismissed"),
+    ]  # fmt: skip
+    for done in (rest, 2**63):
+        assert "nothing was done" in press("retry", done)
+    assert state(rest) == ("ignored", "dismissed")
+    outside = stage.house.admin.signed_in()
+    assert outside.post(f"/operate/webhooks/{again}/dismiss/").status_code == 404
 
 
 def test_workers_are_alive_or_silent(stage: Stage, operator: Person) -> None:

@@ -59,6 +59,16 @@ def replay(hooks: QuerySet[Hook]) -> int:
     )  # fmt: skip
 
 
+def dismiss(hooks: QuerySet[Hook]) -> int:
+    """Has hooks that were given up rest: nothing waits for a person any more; how many. Their account is read in the
+    ordinary way, so that nothing is missed by it. Replaying one begins it again."""
+    return (
+        hooks.order_by()
+        .filter(status=Status.DEAD)
+        .update(status=Status.IGNORED, next_try_at=None, handled_at=Now(), outcome="dismissed")
+    )
+
+
 def forget_some(organisation_id: UUID | None, before: datetime) -> int:
     """Removes hooks that ended and were received before then, at most `STEP` of them; how many. Dead ones and those
     that wait stay until they are handled."""

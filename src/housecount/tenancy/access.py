@@ -25,6 +25,8 @@ class TenantRequest(HttpRequest):
     user: User | AnonymousUser
     identity: Identity
     organisation: Organisation | None
+    held_back_from: Organisation | None
+    """The organisation that was chosen and needs a second factor, which this person does not have."""
     memberships: list[Membership]
     bearer: Bearer | None
     """The API token that came with the request, where tokens are taken."""
@@ -78,6 +80,8 @@ def refusal(request: HttpRequest, roles: tuple[Role, ...]) -> HttpResponse | Non
     identity: Identity = request.identity  # type: ignore[attr-defined]
     if not request.user.is_authenticated:
         return to_sign_in(request)
+    if getattr(request, "held_back_from", None) is not None:
+        return render(request, "tenancy/second_factor_needed.html", status=403)
     if identity.organisation_id is None:
         return render(request, "tenancy/no_organisation.html", status=403)
     if roles and identity.role not in roles:

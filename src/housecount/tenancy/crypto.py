@@ -6,6 +6,7 @@ key first, restart, run `rotate_secrets`, then drop the old key.
 
 import hashlib
 import hmac
+from collections.abc import Callable
 from functools import lru_cache
 from typing import final
 from uuid import UUID
@@ -141,6 +142,22 @@ def register_secret_columns(model: str, *fields: str) -> None:
         _secret_columns[model, field] = None
 
 
+_other_secrets: dict[str, Callable[[], int]] = {}
+
+
+def register_secrets(name: str, rotate_them: Callable[[], int]) -> None:
+    """Have `rotate_secrets` call `rotate_them` for secrets that are no column of a tenant's; call in `ready`.
+
+    It re-encrypts them, in transactions of its own, and hands back how many rows there were.
+    """
+    _other_secrets[name] = rotate_them
+
+
+def secret_columns() -> set[str]:
+    """`app.Model.field` of everything that `rotate_secrets` re-encrypts."""
+    return {f"{model}.{field}" for model, field in _secret_columns} | set(_other_secrets)
+
+
 def rotate_secrets() -> dict[str, int]:
     """Re-encrypt every registered secret with the first key; row counts by `model.field`.
 
@@ -152,7 +169,7 @@ def rotate_secrets() -> dict[str, int]:
         for model, field in _secret_columns:
             with acting_as(Identity.system(organisation_id)):
                 done[f"{model}.{field}"] += _rotate_column(apps.get_model(model), field, organisation_id)
-    return done
+    return done | {name: rotate_them() for name, rotate_them in _other_secrets.items()}
 
 
 def _organisation_ids() -> list[UUID]:

@@ -12,6 +12,7 @@ from django.shortcuts import render
 from django.urls import Resolver404, ResolverMatch, resolve
 
 from housecount.core.errors import HousecountError
+from housecount.tenancy import browsers, second_factor
 from housecount.tenancy.access import TenantRequest
 from housecount.tenancy.identity import Identity, Role, acting_as, become
 from housecount.tenancy.models import Membership
@@ -38,6 +39,8 @@ class TenancyMiddleware:
     comes with it counts for nothing, so that a request with a token needs no CSRF token. One that cannot be used
     leaves nobody, and says why in `request.bearer_trouble`.
 
+    Who lacks the second factor that the organisation needs is nobody there, and `request.held_back_from` names it.
+
     Comes after the session and authentication middleware. Sessions need `housecount.tenancy.sessions`.
     """
 
@@ -48,7 +51,7 @@ class TenancyMiddleware:
         """The response, after its transaction is committed or undone."""
         route = _route(request)
         request.identity, request.organisation, request.memberships = Identity.nobody(), None, []
-        request.bearer = request.bearer_trouble = None
+        request.held_back_from = request.bearer = request.bearer_trouble = None
         if route is not None and getattr(route.func, "outside_tenancy", False):
             return self.get_response(request)
         token = _token(request)
@@ -66,6 +69,7 @@ class TenancyMiddleware:
                 )
             if response.status_code >= 500:
                 transaction.set_rollback(True)
+        browsers.remember(request, response)
         return response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
@@ -119,6 +123,9 @@ def _recognise(request: TenantRequest, *, signing_in: bool) -> None:
     request.memberships = memberships_of(user)
     chosen = choose(request.memberships, request.session.get(SESSION_KEY))
     if chosen is None:
+        return
+    if second_factor.is_missing(chosen.organisation, user.pk):
+        request.held_back_from = chosen.organisation
         return
     request.organisation = chosen.organisation
     if not signing_in:

@@ -1,7 +1,6 @@
 """Organisations, people, and how they belong together; who may see a row is decided in `walls`."""
 
 import uuid
-import zoneinfo
 from typing import TYPE_CHECKING, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -12,6 +11,7 @@ from django.db import models
 from django.db.models.functions import Lower, Now
 
 from housecount.tenancy.identity import Identity, Role, acting_as
+from housecount.tenancy.zones import zone_names
 
 if TYPE_CHECKING:
     from housecount.tenancy.sessions import SessionStore
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def validate_timezone(value: str) -> None:
     """Refuse anything that is not the name of an IANA time zone, such as `Australia/Sydney`."""
-    if value not in zoneinfo.available_timezones():
+    if value not in zone_names():
         raise ValidationError(
             "“%(value)s” is not a time zone. Use a name such as Australia/Sydney or Pacific/Auckland.",
             code="timezone",
@@ -101,6 +101,11 @@ class Organisation(models.Model):
         validators=[RegexValidator(r"^[A-Z]{2}\Z", "A country is two capital letters, such as AU.")],
     )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
+    second_factor_from = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="From then on members need a second factor here; NULL: each decides for themselves.",
+    )
 
     class Meta:
         ordering = ["name", "id"]

@@ -15,7 +15,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone as clock
 from django.utils.text import slugify
 
-from housecount.tenancy import sessions
+from housecount.tenancy import notices, sessions
 from housecount.tenancy.errors import AlreadyThere, Invalid, InvitationUnusable, LastAdmin
 from housecount.tenancy.identity import PEOPLE, Identity, Role, acting_as, become
 from housecount.tenancy.models import Invitation, Membership, Organisation, User
@@ -311,4 +311,5 @@ def forget_second_factor(email: str) -> User:
         if not Authenticator.objects.filter(user_id=user.pk).delete()[0]:
             raise Invalid("They sign in by password alone already.")
         sessions.end_all(user.pk)
+    notices.tell(user, notices.FACTOR_FORGOTTEN)
     return user

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
 
+from allauth.mfa.models import Authenticator
 from django.contrib.auth import SESSION_KEY as USER_KEY
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.sessions.backends.db import SessionStore as DatabaseSessions
@@ -136,6 +137,17 @@ def end_where_the_password_was_old(request: HttpRequest, user: AbstractBaseUser,
         here = request.session.session_key if request.user.is_authenticated else None
         with acting_as(Identity.nobody(user.pk)):
             end_others(user, here)
+
+
+def begin_anew_with_the_factor(
+    request: HttpRequest, user: AbstractBaseUser, authenticator: Authenticator, **_: object
+) -> None:
+    """A receiver of allauth's signal on a second factor: sessions that a password alone began end, and this one gets
+    another key."""
+    if isinstance(user, User) and authenticator.type == Authenticator.Type.TOTP:
+        with acting_as(Identity.nobody(user.pk)):
+            request.session.cycle_key()
+            end_others(user, request.session.session_key)
 
 
 def _keys(user: User) -> list[str]:

@@ -35,6 +35,7 @@ SCOPES = {
     "sync:read": "See accounts, reads, gaps and the webhook log",
     "sync:write": "Ask for reads, replay webhooks",
     "settings:read": "See the organisation, its members and its audit log",
+    "settings:write": "Change the organisation and one's own notifications, revoke tokens",
 }
 """Every scope, in words."""
 

@@ -17,7 +17,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from housecount.tenancy import mails, queries, services
+from housecount.tenancy import browsers, mails, queries, services
 from housecount.tenancy.access import MemberRequest, TenantRequest, require_role
 from housecount.tenancy.adapter import public_link
 from housecount.tenancy.errors import Invalid, InvitationUnusable, TenancyError
@@ -51,6 +51,7 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
             form.add_error("password", error.message)
         else:
             if joined.is_new_user:
+                browsers.never_before(request)
                 joined.user.backend = "allauth.account.auth_backends.AuthenticationBackend"
                 get_adapter(request).login(request, joined.user)
             request.session[SESSION_KEY] = str(joined.membership.organisation_id)

@@ -36,12 +36,15 @@ THINGS: Mapping[str, str] = {
     "invoices_payment": "payment",
     "invoices_allocation": "allocation of a payment",
     "invoices_ending": "void or cancelled document",
-    "invoices_batch": "payment batch",
     "invoices_recurring": "recurring document",
     "invoices_link": "link to a document",
-    "invoices_series": "number series",
-    "invoices_policy": "reminder policy",
+    "invoices_policy": "rules on RCTIs",
     "invoices_deduction": "deduction",
+    "xero_contact": "contact in Xero",
+    "xero_connection": "connection to Xero",
+    "invoices_register_answer": "answer of the register",
+    "invoices_logo": "logo",
+    "invoices_delivery": "mail or link sent",
 }
 _DID = {"INSERT": "added", "UPDATE": "changed", "DELETE": "removed"}
 _NAMES = ("name", "title", "number", "email", "description", "reference", "cause", "platform")
@@ -175,9 +178,17 @@ def _value(field: str, value: object, people: Mapping[UUID, str], zone: str, cur
         except ValueError:
             return _short(value)
         return f"{local.day} {local:%b %Y}, {words.clock(local)}"
+    return _short(_plain(value))
+
+
+def _plain(value: object) -> str:
+    """What a JSON value holds, without its brackets: "name Dana Quick, country AU"."""
+    if isinstance(value, dict):
+        kept = {name: each for name, each in value.items() if each not in (None, "", [], {})}
+        return ", ".join(f"{name.replace('_', ' ')} {_plain(each)}" for name, each in kept.items())
     if isinstance(value, list):
-        return _short(", ".join(str(each) for each in value))
-    return _short(str(value))
+        return ", ".join(_plain(each) for each in value)
+    return str(value)
 
 
 def _short(text: str, longest: int = _LONGEST) -> str:

@@ -6,6 +6,7 @@ from housecount.web.views import audit, connect, notifications, operate, setting
 
 urlpatterns = [
     path("settings/", settings.settings, name="settings"),
+    path("settings/second-factor/", settings.ask_second_factor, name="ask_second_factor"),
     path("settings/notifications/", notifications.notifications, name="notifications"),
     path("settings/tokens/", tokens.tokens, name="tokens"),
     path("settings/tokens/<uuid:token_id>/revoke/", tokens.revoke, name="token_revoke"),
@@ -17,4 +18,6 @@ urlpatterns = [
     path("operate/", operate.operate, name="operators"),
     path("operate/jobs/<int:job_id>/retry/", operate.retry, name="job_retry"),
     path("operate/jobs/<int:job_id>/cancel/", operate.cancel, name="job_cancel"),
+    path("operate/webhooks/<int:hook_id>/retry/", operate.retry_hook, name="dead_hook_retry"),
+    path("operate/webhooks/<int:hook_id>/dismiss/", operate.dismiss_hook, name="dead_hook_dismiss"),
 ]

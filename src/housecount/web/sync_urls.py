@@ -17,4 +17,5 @@ urlpatterns = [
     path("sync/hooks/replayed/", hooks.replayed, name="hooks_replayed"),
     path("sync/hooks/<int:hook_id>/", hooks.hook, name="hook"),
     path("sync/hooks/<int:hook_id>/replay/", hooks.replay, name="hook_replay"),
+    path("sync/hooks/<int:hook_id>/dismiss/", hooks.dismiss, name="hook_dismiss"),
 ]

@@ -178,6 +178,20 @@ def replay(request: MemberRequest, hook_id: int) -> HttpResponse:
 
 @require_POST
 @require_role(*SELLERS)
+def dismiss(request: MemberRequest, hook_id: int) -> HttpResponse:
+    """Lets a webhook that was given up rest."""
+    found = _find(request, hook_id)
+    with acting_as(_engine(request)):
+        done = services.dismiss(queries.of_organisation(request.organisation.pk).filter(pk=found.pk))
+    if done:
+        messages.success(request, f"Webhook {found.pk} is dismissed: nothing waits for you about it.")
+    else:
+        messages.info(request, "Only a webhook that was given up can be dismissed.")
+    return redirect("hook", found.pk)
+
+
+@require_POST
+@require_role(*SELLERS)
 def replay_found(request: MemberRequest) -> HttpResponse:
     """Has all webhooks handled again that fit what was searched for, the newest `MOST_REPLAYED` of them."""
     accounts = names_of(request.organisation.pk)

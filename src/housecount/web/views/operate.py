@@ -11,6 +11,7 @@ from uuid import UUID
 import django
 from django.contrib import messages
 from django.db import connection
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -19,17 +20,20 @@ from django.views.decorators.http import require_POST, require_safe
 from housecount.box_office import bulk
 from housecount.installation import environment, examination
 from housecount.intake import checks as intake_checks
+from housecount.intake import queries as intake_queries
+from housecount.intake import services as intake_services
 from housecount.intake.models import Hook, Status
 from housecount.sync import checks as sync_checks
 from housecount.sync import queue
 from housecount.sync.models import HookDoor
 from housecount.tenancy.access import to_sign_in
-from housecount.tenancy.identity import Identity, acting_as
+from housecount.tenancy.identity import Identity, Role, acting_as
 from housecount.tenancy.models import Organisation, User
 
 P = ParamSpec("P")
 _JOBS = 25
 _DEAD = 50
+_LARGEST_ID = 2**63 - 1
 #: What doctor asks beyond the installation itself, without what names accounts or asks platforms.
 _CHECKS = (sync_checks.agenda, sync_checks.alerts, intake_checks.webhook_log)
 
@@ -133,6 +137,38 @@ def retry(request: HttpRequest, job_id: int) -> HttpResponse:
 def cancel(request: HttpRequest, job_id: int) -> HttpResponse:
     """Takes a job that waits out of the queue."""
     return _with_job(request, lambda: queue.cancel(job_id), f"Job {job_id} is cancelled.")
+
+
+@require_POST
+@operators_only
+def retry_hook(request: HttpRequest, hook_id: int) -> HttpResponse:
+    """Has a webhook that was given up handled again."""
+    return _with_hook(request, hook_id, intake_services.replay, f"Webhook {hook_id} is handled again.")
+
+
+@require_POST
+@operators_only
+def dismiss_hook(request: HttpRequest, hook_id: int) -> HttpResponse:
+    """Lets a webhook that was given up rest."""
+    return _with_hook(request, hook_id, intake_services.dismiss, f"Webhook {hook_id} is dismissed.")
+
+
+def _with_hook(
+    request: HttpRequest, hook_id: int, work: Callable[[QuerySet[Hook]], int], done: str
+) -> HttpResponse:
+    found = None
+    if 0 < hook_id <= _LARGEST_ID:
+        with acting_as(Identity.system()):
+            found = Hook.objects.filter(pk=hook_id, status=Status.DEAD).only("id", "organisation_id").first()
+    if found is None:
+        messages.error(request, f"Webhook {hook_id} does not wait for anybody (any more): nothing was done.")
+        return redirect("operators")
+    # Whose it is, the engine looks after; a relay's, whose nobody knows yet, in no organisation.
+    user = cast("User", request.user)
+    with acting_as(Identity(Role.SYSTEM, found.organisation_id, user.pk)):
+        work(intake_queries.of_organisation(found.organisation_id).filter(pk=found.pk, status=Status.DEAD))
+    messages.success(request, done)
+    return redirect("operators")
 
 
 def _with_job(request: HttpRequest, work: Callable[[], None], done: str) -> HttpResponse:

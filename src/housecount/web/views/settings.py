@@ -6,13 +6,15 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_http_methods
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST
 
 from housecount.invoices.models import Document
-from housecount.tenancy import services
+from housecount.tenancy import second_factor, services
 from housecount.tenancy.access import MemberRequest, require_role
 from housecount.tenancy.errors import Invalid
 from housecount.tenancy.identity import Role
+from housecount.tenancy.zones import zone_names
 from housecount.web.context import OFFICE
 
 _COUNTRIES = (("AU", "Australia"), ("NZ", "New Zealand"), ("GB", "United Kingdom"))
@@ -31,9 +33,7 @@ class OrganisationForm(forms.Form):
 def _zones() -> list[str]:
     """The names of time zones that are named for a place."""
     skipped = ("Etc/", "SystemV/", "US/", "posix/", "right/")
-    return sorted(
-        name for name in zoneinfo.available_timezones() if "/" in name and not name.startswith(skipped)
-    )
+    return sorted(name for name in zone_names() if "/" in name and not name.startswith(skipped))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -78,6 +78,29 @@ def settings(request: MemberRequest) -> HttpResponse:
             "zones": _zones(),
             "countries": _COUNTRIES,
             "currencies": _CURRENCIES,
+            "has_factor": second_factor.has_one(request.user.pk),
+            "grace": second_factor.GRACE,
+            "now": timezone.now(),
         },
         status=status,
     )
+
+
+@require_POST
+@require_role(Role.ADMIN)
+def ask_second_factor(request: MemberRequest) -> HttpResponse:
+    """Ask a second factor of every member, from a week later on; or leave it to each of them."""
+    needed = request.POST.get("needed") == "yes"
+    try:
+        changed = second_factor.ask_of_everybody(request.organisation, needed=needed, by=request.user)
+    except Invalid as error:
+        messages.error(request, error.message)
+    else:
+        since = changed.second_factor_from
+        if since is None:
+            said = "Everybody decides for themselves from now on."
+        else:
+            day = since.astimezone(zoneinfo.ZoneInfo(changed.timezone))
+            said = f"From {day.day} {day:%B} on, members need a second factor to go on here."
+        messages.success(request, said)
+    return redirect("settings")
