@@ -233,9 +233,14 @@ def test_a_day_without_a_rate_stops() -> None:
         (Nature(Kind.RCTI, "NZ", True, True), "Buyer-created taxable supply information"),
         (Nature(Kind.RCTI, "GB", True, True), "Self-billing invoice"),
         (Nature(Kind.DEPOSIT_INVOICE, "AU", True, True, DepositKind.PART_PAYMENT), "Tax invoice"),
-        (Nature(Kind.DEPOSIT_INVOICE, "AU", True, False, DepositKind.SECURITY), "Deposit receipt"),
+        (Nature(Kind.DEPOSIT_INVOICE, "AU", True, False, DepositKind.SECURITY), "Security deposit"),
         (Nature(Kind.CREDIT_NOTE, "AU", True, True), "Credit note"),
         (Nature(Kind.CREDIT_NOTE, "AU", True, True, of_rcti=True), "Recipient created adjustment note"),
+        (
+            Nature(Kind.CREDIT_NOTE, "NZ", True, True, of_rcti=True),
+            "Buyer-created supply correction information",
+        ),
+        (Nature(Kind.ADJUSTMENT_NOTE, "GB", True, True, of_rcti=True), "Self-billing credit note"),
         (Nature(Kind.ADJUSTMENT_NOTE, "AU", True, True), "Adjustment note"),
         (Nature(Kind.PAYMENT_STATEMENT, "AU", False, False), "Payment statement"),
     ],
@@ -272,8 +277,31 @@ def test_the_words_that_must_stand_on_a_paper() -> None:
         "No GST is charged: the supplier is not registered for GST."
     ]
     assert documents.statements(Nature(Kind.INVOICE, "AU", True, True)) == []
+    assert documents.statements(Nature(Kind.CREDIT_NOTE, "AU", True, True)) == [
+        "This is an adjustment note for GST."
+    ]
+    assert documents.statements(Nature(Kind.ADJUSTMENT_NOTE, "AU", True, True)) == []
+    assert documents.statements(Nature(Kind.CREDIT_NOTE, "AU", True, False)) == []
+    assert documents.statements(Nature(Kind.CREDIT_NOTE, "AU", False, False)) == [
+        "No GST is charged: the supplier is not registered for GST."
+    ]
+    assert documents.statements(Nature(Kind.CREDIT_NOTE, "AU", True, True, of_rcti=True)) == [
+        "The GST shown is payable by the supplier."
+    ]
+    assert documents.statements(Nature(Kind.INVOICE, "NZ", True, True)) == [
+        "This is taxable supply information."
+    ]
+    assert documents.statements(Nature(Kind.INVOICE, "NZ", True, False)) == []
+    assert documents.statements(Nature(Kind.ADJUSTMENT_NOTE, "NZ", True, True)) == [
+        "This is supply correction information."
+    ]
+    assert documents.statements(Nature(Kind.CREDIT_NOTE, "GB", True, True)) == []
     [said] = documents.statements(Nature(Kind.DEPOSIT_INVOICE, "AU", True, False, DepositKind.SECURITY))
     assert "not a tax invoice" in said
+    unregistered = documents.statements(
+        Nature(Kind.DEPOSIT_INVOICE, "AU", False, False, DepositKind.SECURITY)
+    )
+    assert unregistered[1:] == ["Held as security."], "where there is no GST, no paper speaks of tax invoices"
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,16 @@
 """Many documents issued by a job: each for itself, none twice, and taken up again where a worker left off."""
 
+import hashlib
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
 
-from housecount.invoices import batches, services, tasks
+from housecount.invoices import batches, pdf, services, tasks
 from housecount.invoices.errors import Invalid, NotFound
-from housecount.invoices.models import Batch, Document
+from housecount.invoices.models import Batch, Document, DocumentFile, Event
+from housecount.invoices.printed import Printed
 from housecount.tenancy.identity import acting_as
 from tests.invoices.office import Office
 
@@ -69,6 +72,7 @@ def test_a_batch_that_was_left_is_taken_up(office: Office, monkeypatch: pytest.M
         return issue(*of)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
+        patch.setattr(batches, "AT_ONCE", 2)
         patch.setattr(batches, "issue_locked", dies)
         with pytest.raises(OSError, match="gone"):
             batches.work(office.organisation_id, batch.pk)
@@ -99,3 +103,43 @@ def test_a_draft_of_a_batch_can_be_thrown_away(office: Office) -> None:
     with acting_as(office.identity):
         services.delete(first.pk)
     assert batches.work(office.organisation_id, batch.pk) == (1, 1, 0)
+
+
+def test_a_few_share_a_transaction(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is refused among them gives its number to the next one; what takes another document along goes alone."""
+    venue = office.party()
+    deposit = office.issued(venue, kind="deposit_invoice", deposit_kind="part_payment")
+    office.pay(deposit, 20000)
+    drafts = [office.draft(venue, reference=f"night {n}") for n in range(5)]
+    final = office.draft(venue, reference="whole run", deposits=[str(deposit.pk)])
+    batch = begin(office, [*drafts[:2], final, *drafts[2:]])
+    desks = list[list[object]]()
+
+    class Noted(batches.Desk):
+        def __init__(self, documents: Collection[Document]) -> None:
+            super().__init__(documents)
+            desks.append([])
+
+        def put(self, file: DocumentFile, event: Event) -> None:
+            desks[-1].append(event.document_id)
+            super().put(file, event)
+
+    def render(printed: Printed, **_: object) -> bytes:
+        if printed.reference == "night 3":
+            raise pdf.NotPrintable("There is no font for it.")
+        return printed.reference.encode()
+
+    monkeypatch.setattr(batches, "Desk", Noted)
+    monkeypatch.setattr(pdf, "render", render)
+    assert batches.work(office.organisation_id, batch.pk) == (6, 5, 1)
+    one, two, three, four, five = (each.pk for each in drafts)
+    assert desks == [[one, two], [final.pk], [three, five]]
+    assert office.json(four)["status"] == "draft"
+    issued = [office.json(each) for each in (one, two, final.pk, three, five)]
+    assert [each["number"] for each in issued] == [f"INV-{n:05d}" for n in range(1, 6)]
+    papers = [
+        hashlib.sha256(of.encode()).hexdigest()
+        for of in ("night 0", "night 1", "whole run", "night 2", "night 4")
+    ]
+    assert [each["sha256"] for each in issued] == papers
+    assert (issued[2]["total"], issued[2]["balance"]) == (55000, 35000), "the deposit is taken off"

@@ -126,7 +126,9 @@ def test_a_deposit_held_as_security_is_no_tax_invoice() -> None:
     line = ("Deposit", Priced(ONE, 55_000, Treatment.OUT_OF_SCOPE))
     text = text_of(printed(line, kind=Kind.DEPOSIT_INVOICE, deposit_kind=DepositKind.SECURITY))
     assert "Tax invoice" not in text
+    assert text.startswith(" Security deposit")
     assert "Held as security." in text
+    assert "Quantity Price Amount Deposit 1 550.00 550.00 Total A$550.00 Amount due A$550.00" in text
 
 
 def test_a_final_invoice_takes_off_the_deposit_that_was_received() -> None:
@@ -161,7 +163,7 @@ def test_a_credit_note_names_what_it_corrects_and_asks_for_nothing() -> None:
     )
     assert "Credit note CN-00001" in text
     assert "Corrects INV-00001" in text
-    assert "Reduces invoice INV-00001 of 20 November 2026." in text
+    assert "This is an adjustment note for GST. Reduces invoice INV-00001 of 20 November 2026." in text
     assert "Amount due" not in text
     assert "Due " not in text
 
@@ -173,6 +175,36 @@ def test_a_credit_note_names_what_it_corrects_and_asks_for_nothing() -> None:
 def test_other_countries_have_their_own_words(country: str, rate: int, said: str) -> None:
     supplier = msgspec.structs.replace(US, country=country, abn="", vat_number="111111111")
     assert said in text_of(printed(rate=rate, supplier=supplier))
+
+
+@pytest.mark.parametrize(
+    ("country", "said", "paid"),
+    [
+        ("AU", "Recipient created adjustment note CN-1", "BSB 062-000"),
+        ("NZ", "Buyer-created supply correction information CN-1", "BSB 062-000"),
+        ("GB", "Self-billing credit note CN-1", "Sort code 06-20-00"),
+    ],
+)
+def test_each_country_s_self_billing_is_corrected_in_its_own_words(
+    country: str, said: str, paid: str
+) -> None:
+    act = msgspec.structs.replace(ACT, country=country)
+    original = rcti(supplier=act)
+    assert paid in text_of(original)
+    account = BankAccount(account="0123456789012345")
+    shown = "01-2345-6789012-345" if country == "NZ" else "0123456789012345"
+    assert f"Account {shown} Reference" in text_of(rcti(supplier=act, bank=account))
+    note = rcti(
+        supplier=act,
+        kind=Kind.CREDIT_NOTE,
+        number="CN-1",
+        credits_number="RCTI-00001",
+        credits_kind=Kind.RCTI,
+    )
+    text = text_of(note)
+    heading = text_of(original).split(" RCTI-00001")[0].strip()
+    assert text.startswith(f" {said}")
+    assert f"Reduces {heading[0].lower()}{heading[1:]} RCTI-00001." in text
 
 
 def test_tax_rounded_on_the_total_is_said() -> None:

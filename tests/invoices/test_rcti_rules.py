@@ -11,7 +11,10 @@ from housecount.invoices import agreements, copies, here, mail, services
 from housecount.invoices.errors import Invalid, NotPossible, Refused
 from housecount.invoices.models import Agreement, Document, Party
 from housecount.invoices.payouts import payouts
+from housecount.sync import alerts, letters
+from housecount.sync.models import Alert
 from housecount.tenancy.identity import acting_as
+from housecount.tenancy.models import Organisation
 from tests.invoices.office import Office
 
 pytestmark = pytest.mark.usefixtures("plain_paper")
@@ -146,6 +149,45 @@ def test_a_copy_is_due_in_28_days_of_the_sale_or_of_its_value(office: Office) ->
     assert [each.by for each in left] == [date(2026, 12, 25)]
     with pytest.raises(Invalid, match="after issue_date"):
         late(office, act, value_set_on="2026-12-29")
+
+
+def test_people_are_told_of_a_copy_whose_time_runs_out(office: Office) -> None:
+    act = office.party()
+    office.agreement(act)
+    document = office.issued(act, **RCTI)
+    with acting_as(office.identity):
+        organisation = Organisation.objects.get(pk=office.organisation_id)
+
+    def told(moment: datetime) -> tuple[alerts.Changes, list[str]]:
+        changes = alerts.look(organisation, moment)
+        with acting_as(office.identity):
+            found = alerts.open_alerts(office.organisation_id)
+        assert {each.subject for each in found} <= {str(document.pk)}
+        assert {letters.page_of(each) for each in found} <= {f"/invoices/{document.pk}/"}
+        return changes, sorted(f"{each.cause} {each.text}" for each in found)
+
+    def late(verb: str) -> str:
+        return f"rcti_copy_due Mirth Machine has no copy of RCTI-00001 yet: the last day for it {verb} Fri 25 Dec 2026."
+
+    # Midnight in Melbourne, eleven hours before that of UTC.
+    assert told(datetime(2026, 12, 17, 12, 59, tzinfo=UTC)) == ((0, 0), [])
+    assert told(datetime(2026, 12, 17, 13, 0, tzinfo=UTC)) == ((1, 0), [late("is")])
+    assert told(datetime(2026, 12, 25, 12, 59, tzinfo=UTC)) == ((0, 0), [late("is")])
+    changes, texts = told(datetime(2026, 12, 25, 13, 0, tzinfo=UTC))
+    assert (changes, texts[0]) == ((1, 0), late("was"))
+    assert texts[1].startswith(
+        "rcti_copy_late Mirth Machine has no copy of RCTI-00001 yet, and should have had it by Fri"
+    )
+    with acting_as(office.identity):
+        copies.give_copy(here.document(document.pk), date(2026, 12, 26), date(2026, 12, 26), None)
+    assert told(datetime(2026, 12, 26, tzinfo=UTC)) == ((0, 2), [])
+    [letter] = [letters.letter(organisation, _closed(office), "https://house.example")]
+    assert letter.subject.endswith("2 things are over")
+
+
+def _closed(office: Office) -> list[Alert]:
+    with acting_as(office.identity):
+        return list(Alert.objects.filter(organisation_id=office.organisation_id, closed_at__isnull=False))
 
 
 @pytest.mark.parametrize(

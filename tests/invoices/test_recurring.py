@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from housecount.invoices import recurring, services, tasks
+from housecount.invoices import batches, drafts, here, recurring, services, tasks
+from housecount.invoices.duplicates import duplicates_of
 from housecount.invoices.models import Document, Party, Recurring, Rhythm
 from housecount.invoices.recurring import day_number, next_after
 from housecount.tenancy.identity import acting_as
-from tests.invoices.office import Office
+from tests.invoices.office import DAY, Office
 
 FRIDAY = date(2026, 11, 27)
 
@@ -31,7 +32,7 @@ def again(office: Office, party: Party, **more: object) -> Recurring:
     document = office.draft(party, reference="Residency", due_date="2026-12-11")
     with acting_as(office.identity):
         fields = {"name": "Residency", "rhythm": "weekly", "first_on": FRIDAY} | more
-        return recurring.create(party, None, template=recurring.template_of(document), **fields)  # type: ignore[arg-type]
+        return recurring.create(party, None, like=document, **fields)  # type: ignore[arg-type]
 
 
 def made(office: Office) -> list[Document]:
@@ -76,6 +77,42 @@ def test_days_that_were_missed_are_made_up_for_and_the_end_is_the_end(office: Of
         each.refresh_from_db()
         assert not each.active
     assert recurring.make(office.organisation_id, each.pk, noon(FRIDAY + timedelta(days=200))) == 0
+
+
+def test_what_comes_again_is_the_same_in_all_but_its_occasion(office: Office) -> None:
+    act = office.party()
+    lines = [{"description": "Set", "unit_price": 1245, "ote": True}] * 7
+    rcti = {"kind": "rcti", "direction": "payable", "embedded_agreement": True, "value_set_on": DAY}
+    one = office.draft(act, rounding_rule="total", lines=lines, show=office.show(), **rcti)
+    two = office.draft(act, kind="deposit_invoice", deposit_kind="security", notes="Key to the room")
+    for document in (one, two):
+        with acting_as(office.identity):
+            of = here.document(document.pk)
+            again = recurring.create(act, None, name="R", rhythm="weekly", first_on=FRIDAY, like=of)
+        assert recurring.make(office.organisation_id, again.pk, noon(FRIDAY)) == 1
+        with acting_as(office.identity):
+            copy = Document.objects.exclude(pk=document.pk).order_by("created_at").last()
+            assert copy is not None
+            before, after = drafts.as_given(of), drafts.as_given(here.document(copy.pk))
+        changed = {name for name in before if before[name] != after[name]}
+        assert changed <= {"due_date", "show", "value_set_on"}
+        assert (copy.total, copy.tax_total) == (document.total, document.tax_total)
+    note = office.credit(office.issued(act))
+    with acting_as(office.identity), pytest.raises(recurring.NotRecurring, match="does not come again"):
+        recurring.create(act, None, name="R", rhythm="weekly", first_on=FRIDAY, like=note)
+
+
+def test_a_day_begins_at_midnight_here_in_summer_and_in_winter(office: Office) -> None:
+    """Clocks go forward in Sydney on 4 October 2026: its midnight before is that of +10:00, the one after of +11:00."""
+    each = again(office, office.party(), first_on=date(2026, 10, 4))
+    for early, on_time in (
+        (datetime(2026, 10, 3, 13, 59, tzinfo=UTC), datetime(2026, 10, 3, 14, 0, tzinfo=UTC)),
+        (datetime(2026, 10, 10, 12, 59, tzinfo=UTC), datetime(2026, 10, 10, 13, 0, tzinfo=UTC)),
+    ):
+        assert each.pk not in recurring.due_now(office.organisation_id, early)
+        assert recurring.make(office.organisation_id, each.pk, early) == 0
+        assert each.pk in recurring.due_now(office.organisation_id, on_time)
+        assert recurring.make(office.organisation_id, each.pk, on_time) == 1
 
 
 def test_what_is_refused_is_kept_in_words_and_no_day_is_lost(office: Office) -> None:
@@ -135,5 +172,36 @@ def test_an_acts_week_becomes_one_approved_document(office: Office) -> None:
     assert [line["description"] for line in facts["lines"]] == [
         "Set (Friday Night Laughs, 27 Nov 2026)", "MC", "Car",
     ]  # fmt: skip
+    assert services.rcti_copy_by(joined) == date(2026, 12, 23), "as of the first of them"
     assert office.issue(joined).number == "RCTI-00001"
     assert recurring.make(office.organisation_id, weekly.pk, noon(FRIDAY + timedelta(days=7))) == 0
+
+
+def test_what_comes_again_is_no_duplicate_but_what_else_is_like_it_is(office: Office) -> None:
+    act = office.party()
+    like = office.issued(act, reference="Residency")
+    with acting_as(office.identity):
+        [weekly, set_up_twice] = [
+            recurring.create(act, None, name=name, rhythm="weekly", first_on=FRIDAY, like=like)
+            for name in ("Residency", "Residency once more")
+        ]
+    assert recurring.make(office.organisation_id, weekly.pk, noon(FRIDAY + timedelta(days=7))) == 2
+    of_weekly = made(office)[1:]
+    with acting_as(office.identity):
+        for document in of_weekly:
+            services.approve(document.pk)
+        batch = batches.create_batch(office.organisation_id, [each.pk for each in of_weekly], None)
+    assert batches.work(office.organisation_id, batch.pk) == (2, 2, 0)
+    assert recurring.make(office.organisation_id, set_up_twice.pk, noon(FRIDAY)) == 1
+    by_hand = office.draft(act, reference="Residency")
+    with acting_as(office.identity):
+        [twice] = Document.objects.filter(recurring=set_up_twice)
+        assert set(duplicates_of(here.document(by_hand.pk))) == {like, *of_weekly}
+        assert set(duplicates_of(twice)) == set(of_weekly)
+        assert duplicates_of(here.document(like.pk)) == []
+        services.approve(by_hand.pk)
+        assert duplicates_of(here.document(like.pk)) == [by_hand]
+        services.reopen(by_hand.pk)
+        recurring.create(act, None, name="R", rhythm="weekly", first_on=FRIDAY, like=by_hand)
+        services.delete(by_hand.pk)
+        assert Recurring.objects.get(name="R").made_from is None

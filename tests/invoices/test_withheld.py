@@ -4,7 +4,7 @@ from dataclasses import astuple
 from datetime import date
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from django.db import connection
@@ -254,7 +254,9 @@ def test_the_kept_sums_are_those_of_the_documents(office: Office, monkeypatch: p
     adjusted = {"kind": "adjustment_note", "credits": str(other.pk), "due_date": None}
     office.issued(venue, lines=[{"description": "Less", "unit_price": -1_000}], **adjusted)
     agree(office)
-    for wanted in (*({"payment_status": each} for each in PaymentStatus), {"overdue": True}):
+    mixed = [{"overdue": True, "payment_status": "part_paid"}, {"payment_status": "paid", "text": "other"}]
+    words = [{"text": "venue"}, {"text": "OTHER"}, {"text": "no such words"}, {"show": uuid4()}]
+    for wanted in (*({"payment_status": each} for each in PaymentStatus), {"overdue": True}, *mixed, *words):
         with acting_as(office.identity):
             told = lists.list_sums(office.organisation_id, today=DAY, **wanted)
         assert [astuple(each) for each in told] == by_hand(office, **wanted), wanted

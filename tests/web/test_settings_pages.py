@@ -11,7 +11,7 @@ from django.db import connection
 from housecount.invoices import services as books
 from housecount.sync import notices
 from housecount.sync.models import Notice
-from housecount.sync.troubles import Cause
+from housecount.sync.troubles import OF_THE_BOOKS, Cause
 from housecount.tenancy import services
 from housecount.tenancy.identity import Role, acting_as
 from housecount.tenancy.models import Invitation, Organisation
@@ -127,6 +127,7 @@ def test_everybody_chooses_what_they_are_mailed_about(house: House) -> None:
         each.user.email for each in (house.admin, house.promoter, house.bookkeeper)
     )
     assert told(Cause.OVERSELL) == told(Cause.DEAD_HOOKS) == {admin, promoter}
+    assert told(Cause.RCTI_COPY_DUE) == told(Cause.RCTI_COPY_LATE) == {admin, promoter, bookkeeper}
     page = house.promoter.signed_in().get("/settings/notifications/")
     assert page.content.count(b" checked") == len(Cause)
     assert b"sends no mail yet" in page.content
@@ -142,7 +143,9 @@ def test_everybody_chooses_what_they_are_mailed_about(house: House) -> None:
     assert house.act.signed_in().post("/settings/notifications/", {"cause": ["oversell"]}).status_code == 403
     with acting_as(house.system):
         rows = Notice.objects.filter(organisation_id=house.organisation.pk)
-        assert rows.count() == len(Cause) - 2 + 1, "only what differs from the usual is kept"
+        assert rows.count() == (len(Cause) - 2) + (1 + len(OF_THE_BOOKS)), (
+            "only what differs from the usual is kept"
+        )
         # Who becomes an act hears no more, whatever was chosen before.
         services.change_role(house.bookkeeper.membership, "act")
         assert bookkeeper not in notices.receivers(house.organisation.pk)["account_stopped"]
@@ -210,6 +213,7 @@ def test_what_the_log_holds_is_put_in_words(stage: Stage) -> None:
         entry.after = {
             "name": "Short", "total": 0, "currency": "AUD", "closed_at": "2026-11-27T08:30:00+00:00", "open": False,
             "user_id": str(house.admin.user.pk), "list": ["a", "b"],
+            "sender": {"name": "Dana Quick", "vat_number": "", "address": ["1 Laugh Lane", "Fitzroy"]},
         }  # fmt: skip
         entry.actor_user_id = house.act.user.pk
     row = audit.row(entry, {house.admin.user.pk: "Ada"}, "Australia/Sydney")
@@ -222,4 +226,17 @@ def test_what_the_log_holds_is_put_in_words(stage: Stage) -> None:
     assert changes["Open"] == ("yes", "no")
     assert changes["User"] == ("", "Ada")
     assert changes["List"] == ("", "a, b")
+    assert changes["Sender"] == ("", "name Dana Quick, address 1 Laugh Lane, Fitzroy")
     assert "Currency" not in changes
+
+
+def test_every_table_that_is_audited_has_a_word(house: House) -> None:
+    with acting_as(house.system), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT tgrelid::regclass::text FROM pg_trigger WHERE tgname = 'audit' AND NOT tgisinternal"
+        )
+        audited = {str(name) for (name,) in cursor.fetchall()}
+    assert len(audited) > 10
+    # A person's own, in no organisation: no log of one shows it.
+    assert audited - set(audit.THINGS) == {"mfa_authenticator"}
+    assert set(audit.THINGS) - audited == set()

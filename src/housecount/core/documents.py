@@ -187,6 +187,11 @@ _RCTI_HEADING: Final = {
     "NZ": "Buyer-created taxable supply information",
     "GB": "Self-billing invoice",
 }
+_RCTI_NOTE_HEADING: Final = {
+    "AU": "Recipient created adjustment note",
+    "NZ": "Buyer-created supply correction information",
+    "GB": "Self-billing credit note",
+}
 _TAX_HEADING: Final = {"AU": "Tax invoice", "NZ": "Tax invoice", "GB": "VAT invoice"}
 
 
@@ -202,12 +207,10 @@ def heading(nature: Nature) -> str:
         return _RCTI_HEADING.get(nature.country, "Self-billing invoice")
     if nature.kind in NOTES:
         if nature.of_rcti:
-            return (
-                "Self-billing credit note" if nature.country == "GB" else "Recipient created adjustment note"
-            )
+            return _RCTI_NOTE_HEADING.get(nature.country, "Self-billing credit note")
         return "Credit note" if nature.kind is Kind.CREDIT_NOTE else "Adjustment note"
     if nature.deposit_kind is DepositKind.SECURITY:
-        return "Deposit receipt"
+        return "Security deposit"
     if nature.registered and nature.taxable:
         return _TAX_HEADING.get(nature.country, "Invoice")
     return "Invoice"
@@ -223,8 +226,26 @@ def statements(nature: Nature) -> list[str]:
             if nature.country == "GB"
             else f"The {tax} shown is payable by the supplier."
         )
+    if own := _own_name(nature):
+        said.append(f"This is {own}.")
     if not nature.registered and nature.country in _TAX_HEADING:
         said.append(f"No {tax} is charged: the supplier is not registered for {tax}.")
     if nature.deposit_kind is DepositKind.SECURITY:
-        said.append(f"Held as security. This is not a tax invoice, and no {tax} is charged on it.")
+        said.append(
+            f"Held as security. This is not a tax invoice, and no {tax} is charged on it."
+            if nature.registered
+            else "Held as security."
+        )
     return said
+
+
+def _own_name(nature: Nature) -> str:
+    """What the law calls a paper whose heading says it in other words, "" otherwise: an Australian credit note must
+    show that it is meant as an adjustment note (s 29-75), and New Zealand's law has new names since 2023 (NZ-3)."""
+    if not (nature.registered and nature.taxable) or nature.of_rcti:
+        return ""
+    if nature.kind in NOTES:
+        named = {"AU": "an adjustment note for GST", "NZ": "supply correction information"}
+        own = named.get(nature.country, "")
+        return "" if nature.country == "AU" and nature.kind is Kind.ADJUSTMENT_NOTE else own
+    return "taxable supply information" if (nature.country, heading(nature)) == ("NZ", "Tax invoice") else ""

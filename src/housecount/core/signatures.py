@@ -1,4 +1,4 @@
-"""Who signed a body: Standard Webhooks, and the simple form `x-signature: sha256=<hex HMAC of the raw body>`.
+"""Who signed a body: Standard Webhooks, the simple form `x-signature: sha256=<hex HMAC of the raw body>`, and Xero's.
 
 Pure: bytes in, a verdict out. Malformed headers are a bad signature, never an exception; every comparison takes
 the same time whatever it compares.
@@ -35,6 +35,12 @@ def is_genuine(headers: Headers, body: bytes, secret: str, now: float) -> bool:
     if b"x-signature" in headers:
         return _simple(headers[b"x-signature"], body, secret)
     return False
+
+
+def is_xeros(headers: Headers, body: bytes, key: str) -> bool:
+    """Whether Xero signed the raw `body`: `x-xero-signature` is the base64 of its HMAC-SHA256 with the webhook key."""
+    expected = base64.b64encode(_digest(key.encode(), body))
+    return hmac.compare_digest(headers.get(b"x-xero-signature", b"").strip(), expected)
 
 
 def sign(message_id: str, timestamp: int, body: bytes, secret: str) -> str:

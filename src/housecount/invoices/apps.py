@@ -11,6 +11,9 @@ class InvoicesConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from housecount.invoices import copies
+        from housecount.sync import troubles
         from housecount.tenancy.crypto import register_secret_columns
 
         register_secret_columns("invoices.Party", "bank_details")
+        troubles.watch_also(copies.troubles)

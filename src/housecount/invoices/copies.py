@@ -4,17 +4,22 @@ A mail that was handed over counts, so does a link that was made to be handed ov
 the copy themselves.
 """
 
-from datetime import date, timedelta
-from typing import NamedTuple
+from datetime import date, datetime, timedelta
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q
 
+from housecount.invoices import here
 from housecount.invoices.errors import NotPossible
 from housecount.invoices.issuing import rcti_copy_by, remember
 from housecount.invoices.models import Delivery, Document, Event, Kind, Step
-from housecount.tenancy.models import User
+from housecount.sync.troubles import Cause, Trouble
+from housecount.tenancy.models import Organisation, User
 
+_ADVICE: Final = (
+    "Open the document and mail it, make a link for the supplier, or say that you gave them the copy."
+)
 #: From so many days before the last one on, a copy is urgent.
 URGENT = timedelta(days=7)
 
@@ -56,6 +61,33 @@ def copies_due(organisation_id: UUID, today: date) -> list[CopyDue]:
         assert by is not None
         due.append(CopyDue(document, by, by < today, by - today <= URGENT))
     return sorted(due, key=lambda each: each.by)
+
+
+def troubles(organisation: Organisation, now: datetime) -> list[Trouble]:
+    """What people are told of copies: of each when its time runs out, and once more when that is over. The first
+    trouble stays beside the second, so that its end is told only when there is a copy."""
+    found = []
+    for due in copies_due(organisation.pk, here.today(organisation, now)):
+        if not due.urgent:
+            continue
+        what = f"{due.document.party.name} has no copy of {due.document.number} yet"
+        day = f"{due.by:%a} {due.by.day} {due.by:%b %Y}"
+        subject = str(due.document.pk)
+        verb = "was" if due.late else "is"
+        found.append(
+            Trouble(Cause.RCTI_COPY_DUE, subject, f"{what}: the last day for it {verb} {day}.", _ADVICE)
+        )
+        if due.late:
+            found.append(
+                Trouble(
+                    Cause.RCTI_COPY_LATE,
+                    subject,
+                    f"{what}, and should have had it by {day}, 28 days after the sale or after its value was set "
+                    "(R-6).",
+                    f"{_ADVICE} Ask an accountant what follows from its lateness.",
+                )
+            )
+    return found
 
 
 def has_copy(document: Document) -> bool:

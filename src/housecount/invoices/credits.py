@@ -16,7 +16,7 @@ from housecount.invoices.deposits import deducted
 from housecount.invoices.drafts import state
 from housecount.invoices.errors import Invalid, NotPossible
 from housecount.invoices.inputs import CreditLine
-from housecount.invoices.issuing import finish, remember, seal, settle_by_note
+from housecount.invoices.issuing import Desk, finish, remember, seal, settle_by_note
 from housecount.invoices.models import Direction, Document, Event, Kind, Line, Step
 from housecount.invoices.queries import Situation, situation
 from housecount.tenancy.models import User
@@ -60,7 +60,9 @@ def credit(
         Line.objects.bulk_create(_line(note, place, *part) for place, part in enumerate(parts, 1))
         seal(note, by, when)
         settle_by_note(document, note, note.claim)
-        finish(note, by)
+        desk = Desk([note])
+        finish(note, by, desk)
+        desk.clear()
         remember(document, "credited", by, note=str(note.pk), amount=note.total, key=idempotency_key)
     return note
 

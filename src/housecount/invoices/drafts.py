@@ -25,7 +25,7 @@ from housecount.core.tax import (
 from housecount.invoices import here, inputs
 from housecount.invoices.errors import Invalid, NotFound, NotPossible
 from housecount.invoices.inputs import DepositInput, DocumentInput, LineInput
-from housecount.invoices.models import Deduction, Direction, Document, Kind, Line, Party, Step
+from housecount.invoices.models import Deduction, Direction, Document, Kind, Line, Party, Recurring, Step
 from housecount.invoices.once import once
 from housecount.tenancy.models import Organisation, User
 
@@ -35,19 +35,29 @@ def create_documents(
     data: Mapping[str, object] | Sequence[Mapping[str, object]],
     by: User | None = None,
     idempotency_key: str | None = None,
+    *,
+    recurring: Recurring | None = None,
 ) -> list[Document]:
     """Drafts from the JSON of one document or of a list (see `inputs.DocumentInput`): all of them, or none.
+    `recurring` is what makes them.
 
     The same `idempotency_key` with the same data answers with the documents of the first time. Raises `Invalid`,
     `NotFound`, `NoRate`, `NotALine`, `NotTerms`, `NotPossible`.
     """
-    return once(organisation_id, idempotency_key, "create", data, lambda: _create(organisation_id, data, by))
+    return once(
+        organisation_id,
+        idempotency_key,
+        "create",
+        data,
+        lambda: _create(organisation_id, data, by, recurring),
+    )
 
 
 def _create(
     organisation_id: UUID,
     data: Mapping[str, object] | Sequence[Mapping[str, object]],
     by: User | None,
+    recurring: Recurring | None,
 ) -> list[Document]:
     organisation = Organisation.objects.get(pk=organisation_id)
     given = inputs.read_all(data, DocumentInput)
@@ -56,7 +66,9 @@ def _create(
     with transaction.atomic():
         for place, each in enumerate(given, 1):
             try:
-                document = Document(organisation=organisation, created_by=by, step=Step.DRAFT)
+                document = Document(
+                    organisation=organisation, created_by=by, step=Step.DRAFT, recurring=recurring
+                )
                 made.append(_fill(document, each))
             except (Invalid, NotFound) as error:
                 if not several:
@@ -161,20 +173,22 @@ def as_given(document: Document) -> dict[str, Any]:
         "value_set_on": document.value_set_on and document.value_set_on.isoformat(),
         "embedded_agreement": document.embedded_agreement,
         "deposits": [str(each.deposit_id) for each in deductions],
-        "lines": [
-            {
-                "description": line.description,
-                "quantity": f"{line.quantity.normalize():f}",
-                "unit_price": line.unit_price,
-                "discount": line.discount,
-                "tax": line.tax,
-                "account_code": line.account_code,
-                "ote": line.ote,
-            }
-            for line in lines
-        ],
+        "lines": [line_as_given(line) for line in lines],
     }
     return given
+
+
+def line_as_given(line: Line) -> dict[str, Any]:
+    """The JSON that would make this line again."""
+    return {
+        "description": line.description,
+        "quantity": f"{line.quantity.normalize():f}",
+        "unit_price": line.unit_price,
+        "discount": line.discount,
+        "tax": line.tax,
+        "account_code": line.account_code,
+        "ote": line.ote,
+    }
 
 
 # --- Filling ------------------------------------------------------------------------------------------

@@ -11,7 +11,8 @@ WITHIN = timedelta(days=60)
 
 def duplicates_of(document: Document) -> list[Document]:
     """Issued or approved documents of the same party, direction, currency and total whose show or reference is the
-    same, within 60 days; the newest first."""
+    same, within 60 days; the newest first. What comes again is like itself by intention: documents of one recurring
+    document, and the one that it was made from, are no duplicates of each other."""
     same = Q()
     if document.show_id is not None:
         same |= Q(show_id=document.show_id)
@@ -33,5 +34,14 @@ def duplicates_of(document: Document) -> list[Document]:
         .exclude(pk=document.pk)
         .exclude(kind__in=(Kind.CREDIT_NOTE, Kind.ADJUSTMENT_NOTE))
         .exclude(step="draft")
+        .exclude(_of_one_source(document))
         .order_by("-issue_date", "-created_at")[:5]
     )
+
+
+def _of_one_source(document: Document) -> Q:
+    """What repeats this document, what this one repeats, and what repeats the same as this one."""
+    one = Q(recurring__made_from=document.pk)
+    if document.recurring is not None:
+        one |= Q(recurring=document.recurring) | Q(pk=document.recurring.made_from_id)
+    return one

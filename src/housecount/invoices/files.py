@@ -2,14 +2,14 @@
 
 import hashlib
 
-from housecount.invoices import logos, pdf, ubl
+from housecount.invoices import pdf, ubl
 from housecount.invoices.models import Document, DocumentFile
 from housecount.invoices.printed import Known, printed_of
 
 
-def store_pdf(document: Document, known: Known | None = None) -> DocumentFile:
-    """Make and keep the PDF of a document that has just got its number; part of the caller's transaction."""
-    return _store(document, "pdf", pdf.render(printed_of(document, known), logo=logos.for_paper(document)))
+def pdf_of(document: Document, known: Known, logo: bytes | None) -> DocumentFile:
+    """The PDF of a document that has just got its number, for the caller to keep in the same transaction."""
+    return _made(document, "pdf", pdf.render(printed_of(document, known), logo=logo))
 
 
 def store_ubl(document: Document) -> DocumentFile:
@@ -17,7 +17,11 @@ def store_ubl(document: Document) -> DocumentFile:
 
     Raises `CannotBeSent` with every reason.
     """
-    return stored(document, "ubl") or _store(document, "ubl", ubl.e_invoice(printed_of(document)))
+    kept = stored(document, "ubl")
+    if kept is None:
+        kept = _made(document, "ubl", ubl.e_invoice(printed_of(document)))
+        kept.save(force_insert=True)
+    return kept
 
 
 def stored(document: Document, kind: str = "pdf") -> DocumentFile | None:
@@ -27,8 +31,8 @@ def stored(document: Document, kind: str = "pdf") -> DocumentFile | None:
     ).first()
 
 
-def _store(document: Document, kind: str, content: bytes) -> DocumentFile:
-    return DocumentFile.objects.create(
+def _made(document: Document, kind: str, content: bytes) -> DocumentFile:
+    return DocumentFile(
         organisation_id=document.organisation_id,
         document=document,
         kind=kind,

@@ -1,6 +1,8 @@
 """Whose rows a service may touch: the organisation that the transaction acts for."""
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
+from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -10,6 +12,8 @@ from housecount.invoices.errors import NotFound
 from housecount.invoices.models import Agreement, Document, Party
 from housecount.tenancy.identity import UnscopedQuery, current_identity
 from housecount.tenancy.models import Organisation
+
+_WITH: Final = ("organisation", "party", "show__venue")
 
 
 def organisation_id() -> UUID:
@@ -54,10 +58,19 @@ def document(document_id: UUID | str, *, lock: bool = False) -> Document:
     if lock:
         assert transaction.get_connection().in_atomic_block
         rows = rows.select_for_update(of=("self",), no_key=True)
-    found = rows.select_related("organisation", "party", "show__venue").first()
+    found = rows.select_related(*_WITH).first()
     if found is None:
         raise NotFound(f"There is no document {document_id}: see housecount invoice list.")
     return found
+
+
+def locked(document_ids: Iterable[UUID]) -> dict[UUID, Document]:
+    """Those of several documents of the organisation that are there, locked as by `document`: in one order for
+    everybody, so that two who want the same ones do not wait for each other."""
+    assert transaction.get_connection().in_atomic_block
+    rows = Document.objects.filter(organisation_id=organisation_id(), pk__in=list(document_ids))
+    rows = rows.select_for_update(of=("self",), no_key=True).select_related(*_WITH).order_by("pk")
+    return {each.pk: each for each in rows}
 
 
 def own_identity() -> Party | None:

@@ -1,8 +1,9 @@
 """Issuing: the gates, the number, both parties as they are today, the paper. All in one transaction, or nothing."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import cached_property
 from uuid import UUID
 
 from django.db import transaction
@@ -11,11 +12,21 @@ from housecount.core import gates, rates
 from housecount.core.errors import HousecountError
 from housecount.core.gates import Refusal
 from housecount.core.tax import Treatment
-from housecount.invoices import agreements, facts, files, here, numbers
-from housecount.invoices.deposits import deduct_deposits
+from housecount.invoices import agreements, facts, files, here, logos, numbers
+from housecount.invoices.deposits import Deducted, deduct_deposits
 from housecount.invoices.drafts import state
 from housecount.invoices.errors import NotPossible, Refused
-from housecount.invoices.models import Allocation, Document, Event, Kind, Line, Party, Step
+from housecount.invoices.models import (
+    Allocation,
+    Deduction,
+    Document,
+    DocumentFile,
+    Event,
+    Kind,
+    Line,
+    Party,
+    Step,
+)
 from housecount.invoices.once import once
 from housecount.invoices.printed import Known
 from housecount.invoices.queries import due_date, situation
@@ -51,7 +62,11 @@ def issue_one(
 
     def make() -> list[Document]:
         with transaction.atomic():
-            return [issue_locked(here.document(document_id, lock=True), by, now or datetime.now(UTC))]
+            document = here.document(document_id, lock=True)
+            desk = Desk([document])
+            issued = issue_locked(document, by, now or datetime.now(UTC), desk)
+            desk.clear()
+            return [issued]
 
     [issued] = once(here.organisation_id(), idempotency_key, "issue", str(document_id), make)
     return issued
@@ -86,13 +101,48 @@ def issue_each(
     return outcomes
 
 
+class Desk:
+    """What documents that are issued in one transaction share: read once for all of them, and what is kept of each
+    gathered, to be written at once by `clear`, which whoever issues them calls in the end."""
+
+    def __init__(self, documents: Collection[Document]) -> None:
+        keys, organisation_id = [each.pk for each in documents], here.organisation_id()
+        self.own: Party | None = here.own_identity()
+        self.lines: dict[UUID, list[Line]] = {key: [] for key in keys}
+        for line in Line.objects.filter(organisation_id=organisation_id, document__in=keys).order_by(
+            "position"
+        ):
+            self.lines[line.document_id].append(line)
+        self.deducting = frozenset(
+            Deduction.objects.filter(organisation_id=organisation_id, document__in=keys).values_list(
+                "document_id", flat=True
+            )
+        )
+        self._files: list[DocumentFile] = []
+        self._events: list[Event] = []
+
+    @cached_property
+    def logo(self) -> bytes | None:
+        """The organisation's logo, if there is one."""
+        found = logos.logo_of(here.organisation_id())
+        return bytes(found.content) if found else None
+
+    def put(self, file: DocumentFile, event: Event) -> None:
+        """Have the paper of a document kept, and that it was issued."""
+        self._files.append(file)
+        self._events.append(event)
+
+    def clear(self) -> None:
+        """Write what was put here."""
+        DocumentFile.objects.bulk_create(self._files)
+        Event.objects.bulk_create(self._events)
+        self._files, self._events = [], []
+
+
 def refusals(document: Document) -> list[Refusal]:
     """Every rule that stands against issuing the document as it is now; empty when it may be issued."""
-    return _against(document, here.own_identity(), _lines(document))
-
-
-def _lines(document: Document) -> list[Line]:
-    return list(document.lines.filter(organisation_id=document.organisation_id).order_by("position"))
+    desk = Desk([document])
+    return _against(document, desk.own, desk.lines[document.pk])
 
 
 def _against(document: Document, own: Party | None, lines: Sequence[Line]) -> list[Refusal]:
@@ -134,26 +184,27 @@ def _correction(document: Document) -> list[Refusal]:
     return []
 
 
-def issue_locked(document: Document, by: User | None, now: datetime) -> Document:
-    """Issue a document whose row is locked; within the caller's transaction. Raises as `issue_one`."""
+def issue_locked(document: Document, by: User | None, now: datetime, desk: Desk) -> Document:
+    """Issue a document whose row is locked; within the caller's transaction, who clears the desk. Raises as
+    `issue_one`."""
     if document.step == Step.ISSUED:
         raise NotPossible("already_issued", f"It cannot be issued again: {state(document)}.")
     if document.credits_id is not None:
         document.credits = here.document(document.credits_id, lock=True)
-    own, lines = here.own_identity(), _lines(document)
-    found = _against(document, own, lines)
+    own = desk.own
+    found = _against(document, own, desk.lines[document.pk])
     if own is None or found:
         raise Refused(found)
     supplier, buyer = facts.supplier_and_buyer(document, own)
     document.sender, document.recipient = snapshot(supplier), snapshot(buyer)
     document.due_date = due_date(document)
     document.agreement = agreements.embed(document) or agreements.in_force(document)
-    deducted = deduct_deposits(document)
+    deducted = deduct_deposits(document) if document.pk in desk.deducting else Deducted()
     document.withheld = facts.withheld(document, own, deducted)
     seal(document, by, now)
     if document.credits is not None and document.gives_credit:
         settle_by_note(document.credits, document, document.claim)
-    finish(document, by, Known(own, lines, bool(deducted.amount)))
+    finish(document, by, desk)
     return document
 
 
@@ -166,15 +217,20 @@ def seal(document: Document, by: User | None, now: datetime) -> None:
     document.save(update_fields=_SEALED)
 
 
-def finish(document: Document, by: User | None, known: Known | None = None) -> None:
-    """Keep the paper of a document that was just sealed, and note that it was issued."""
-    files.store_pdf(document, known)
-    remember(document, "issued", by, number=document.number)
+def finish(document: Document, by: User | None, desk: Desk) -> None:
+    """Put the paper of a document that was just sealed on the desk, and that it was issued."""
+    known = Known(desk.own, desk.lines[document.pk], document.pk in desk.deducting)
+    paper = files.pdf_of(document, known, desk.logo if logos.is_on(document) else None)
+    desk.put(paper, _event(document, "issued", by, number=document.number))
 
 
 def remember(document: Document, what: str, by: User | None, **details: object) -> None:
     """Add to what happened to an issued document."""
-    Event.objects.create(
+    _event(document, what, by, **details).save(force_insert=True)
+
+
+def _event(document: Document, what: str, by: User | None, **details: object) -> Event:
+    return Event(
         organisation_id=document.organisation_id, document=document, what=what, details=details, by=by
     )
 

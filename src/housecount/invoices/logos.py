@@ -54,14 +54,15 @@ def logo_of(organisation_id: UUID) -> Logo | None:
     return Logo.objects.filter(organisation_id=organisation_id).first()
 
 
-def for_paper(document: Document) -> bytes | None:
-    """The picture on top of a document's paper; none on what a supplier wrote, or on what corrects that."""
+def is_on(document: Document) -> bool:
+    """Whether the logo stands on top of a document's paper: not on what a supplier wrote, or on what corrects that."""
     written = document.credits if document.kind in NOTES and document.credits else document
-    ours = written.direction == Direction.RECEIVABLE or written.kind in {
-        Kind.RCTI,
-        Kind.PAYMENT_STATEMENT,
-    }
-    found = logo_of(document.organisation_id) if ours else None
+    return written.direction == Direction.RECEIVABLE or written.kind in {Kind.RCTI, Kind.PAYMENT_STATEMENT}
+
+
+def for_paper(document: Document) -> bytes | None:
+    """The picture on top of a document's paper, if there is one."""
+    found = logo_of(document.organisation_id) if is_on(document) else None
     return bytes(found.content) if found else None
 
 

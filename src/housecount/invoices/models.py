@@ -173,6 +173,7 @@ class Document(models.Model):
     `deposit_terms` say which deposit is asked for in advance: `{"kind": "part_payment" | "security", "amount": minor or
     "percentage": hundredths of a per cent, "terms": {...}}`. `value_set_on` is when the value of an RCTI was set, where
     that is later than its show; with `embedded_agreement`, the agreement on it stands in the RCTI itself.
+    `recurring` is what made it, when it was not a person.
     The deposits that were received for it are its `Deduction`s; its total is the full value all the same.
     """
 
@@ -208,6 +209,9 @@ class Document(models.Model):
     deposit_terms = models.JSONField(null=True, blank=True)
     value_set_on = models.DateField(null=True, blank=True)
     embedded_agreement = models.BooleanField(default=False, db_default=False)
+    recurring = models.ForeignKey(
+        Recurring, on_delete=models.PROTECT, null=True, blank=True, db_index=False, related_name="documents"
+    )
     reference = models.CharField(max_length=200, blank=True)
     notes = models.TextField(blank=True)
     net_total = models.BigIntegerField()

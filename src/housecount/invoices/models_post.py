@@ -97,8 +97,9 @@ class Rhythm(models.TextChoices):
 class Recurring(models.Model):
     """A document that is made again and again, as a draft. `template` is a document as it is given to
     `services.create_documents`, without its dates; `due_days` after its issue it is due. `first_on` keeps the
-    day of the month through short months. `ends_on` is included. One that `collects` has no template: it gathers
-    what was approved for the party and not issued yet into one document."""
+    day of the month through short months. `ends_on` is included. `made_from` is the document that the template was
+    taken from, as long as there is that one. One that `collects` has no template: it gathers what was approved for the
+    party and not issued yet into one document."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT)
@@ -106,6 +107,9 @@ class Recurring(models.Model):
     name = models.CharField(max_length=200)
     collects = models.BooleanField(default=False)
     template = models.JSONField(default=dict)
+    made_from = models.ForeignKey(
+        "invoices.Document", on_delete=models.SET_NULL, null=True, blank=True, related_name="repeated_by"
+    )
     due_days = models.PositiveIntegerField(default=14)
     rhythm = models.CharField(max_length=10, choices=Rhythm)
     first_on = models.DateField()

@@ -1,6 +1,5 @@
 """Parties and the agreements with them: who we invoice, who invoices us, and who we are."""
 
-import zoneinfo
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
@@ -17,6 +16,7 @@ from housecount.invoices.models import Contact, Party, PartyKind
 from housecount.invoices.queries import party_json
 from housecount.tenancy import crypto
 from housecount.tenancy.models import Membership, Organisation, User
+from housecount.tenancy.zones import zone_names
 
 # What an edit starts from. Bank details are shown masked, and a person's membership not to everybody who edits.
 _CHANGED_ALONE = frozenset(field.encode_name for field in msgspec.structs.fields(PartyInput)) - {
@@ -141,7 +141,7 @@ def _email(value: str | None, *, needed: bool = False) -> str:
 
 def _timezone(value: str | None) -> str:
     name = (value or "").strip()
-    if name and name not in zoneinfo.available_timezones():
+    if name and name not in zone_names():
         raise Invalid(f"timezone: “{name[:60]}” is not a time zone, such as Australia/Sydney.")
     return name
 
@@ -152,7 +152,7 @@ def _bank(given: BankInput | None) -> bytes:
     bsb = given.bsb.replace("-", "").replace(" ", "")
     account = given.account.replace("-", "").replace(" ", "")
     if bsb and not (len(bsb) == 6 and bsb.isascii() and bsb.isdecimal()):
-        raise Invalid("bank: a BSB has six digits.")
+        raise Invalid("bank: a BSB or a sort code has six digits.")
     if not (0 < len(account) <= 34 and account.isascii() and account.isalnum()):
         raise Invalid("bank: an account number has letters and digits only.")
     kept = {"bsb": bsb, "account": account, "name": inputs.text(given.name, "bank: name", 200)}

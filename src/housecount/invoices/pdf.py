@@ -237,8 +237,8 @@ def _payment(printed: Printed) -> list[tuple[str, str]]:
         return []
     told = [
         ("Account name", _breakable(bank.name)),
-        ("BSB", f"{bank.bsb[:3]}-{bank.bsb[3:]}" if len(bank.bsb) == 6 else bank.bsb),
-        ("Account", bank.account),
+        wording.branch(printed, bank.bsb),
+        ("Account", wording.account(printed, bank.account)),
         ("Reference", printed.number or ""),
     ]
     return [(label, text) for label, text in told if text]

@@ -14,6 +14,7 @@ from housecount.core import documents as core
 from housecount.core.documents import Standing
 from housecount.invoices import here
 from housecount.invoices.lists import Filter, ListSum, Page, list_documents, list_sums
+from housecount.invoices.marks import marks_of
 from housecount.invoices.models import (
     Agreement,
     Allocation,
@@ -230,6 +231,7 @@ def document_json(
         today or here.today(document.organisation),
         [*lines],
         sorted(deductions, key=lambda each: each.deposit.number or ""),
+        marks_of([document]),
     )
 
 
@@ -252,11 +254,17 @@ def documents_json(found: Sequence[Document], *, today: date | None = None) -> l
     ):
         deductions[each.document_id].append(each)
     day = today or here.today(found[0].organisation)
-    return [_json(each, known[each.pk], day, lines[each.pk], deductions[each.pk]) for each in found]
+    marks = marks_of(found)
+    return [_json(each, known[each.pk], day, lines[each.pk], deductions[each.pk], marks) for each in found]
 
 
 def _json(
-    document: Document, known: Situation, today: date, lines: Sequence[Line], deductions: Sequence[Deduction]
+    document: Document,
+    known: Situation,
+    today: date,
+    lines: Sequence[Line],
+    deductions: Sequence[Deduction],
+    marks: Mapping[UUID, Mapping[str, Any]],
 ) -> dict[str, Any]:
     standing, due = known.standing, due_date(document)
     return {
@@ -318,7 +326,7 @@ def _json(
         "created_at": _iso(document.created_at),
         "approved_at": _iso(document.approved_at),
         "issued_at": _iso(document.issued_at),
-        "xero": None,
+        "xero": marks.get(document.pk),
     }
 
 

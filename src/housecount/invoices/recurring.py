@@ -5,7 +5,7 @@ Each is made in one transaction with the step to its next day: none is left out,
 
 import calendar
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -13,8 +13,11 @@ from zoneinfo import ZoneInfo
 
 from django.db import transaction
 
+from housecount.core.documents import NOTES
 from housecount.core.errors import HousecountError, NextStep
-from housecount.invoices import services
+from housecount.core.gates import copy_counted_from
+from housecount.invoices import here, services
+from housecount.invoices.drafts import as_given, line_as_given
 from housecount.invoices.models import Direction, Document, Kind, Line, Party, Recurring, Rhythm, Step
 from housecount.tenancy.identity import Identity, acting_as
 from housecount.tenancy.models import User
@@ -23,7 +26,10 @@ from housecount.tenancy.models import User
 MOST_AT_ONCE = 12
 #: What can be collected into one document; deposits and credits stand for themselves.
 COLLECTED_KINDS = (Kind.INVOICE, Kind.RCTI, Kind.PAYMENT_STATEMENT)
-_DATES = ("issue_date", "due_date", "terms", "show")
+#: What a document has from the one time that it was made for.
+_OF_ONE_OCCASION = frozenset(
+    {"issue_date", "due_date", "terms", "show", "credits", "deposit", "deposits", "value_set_on"}
+)
 
 
 class NotRecurring(HousecountError):
@@ -66,10 +72,10 @@ def create(
     first_on: date,
     ends_on: date | None = None,
     due_days: int = 14,
-    template: Mapping[str, Any] | None = None,
+    like: Document | None = None,
 ) -> Recurring:
-    """A document that comes again from `first_on` on; without `template` it collects what was approved for the
-    party. Raises `NotRecurring`."""
+    """A document `like` that one, which comes again from `first_on` on; without `like` it collects what was approved
+    for the party. Raises `NotRecurring`."""
     if rhythm not in Rhythm.values:
         raise NotRecurring("It comes again weekly or monthly.")
     if not name.strip():
@@ -78,12 +84,15 @@ def create(
         raise NotRecurring("It would end before its first day.")
     if not 0 <= due_days <= 365:
         raise NotRecurring("It is due within 365 days.")
+    if like is not None and like.kind in NOTES:
+        raise NotRecurring("A note corrects one document: it does not come again.")
     return Recurring.objects.create(
         organisation_id=party.organisation_id,
         party=party,
         name=name.strip()[:200],
-        collects=template is None,
-        template={key: value for key, value in (template or {}).items() if key not in _DATES},
+        collects=like is None,
+        template={} if like is None else template_of(like),
+        made_from=like,
         due_days=due_days,
         rhythm=rhythm,
         first_on=first_on,
@@ -94,30 +103,9 @@ def create(
 
 
 def template_of(document: Document) -> dict[str, Any]:
-    """A document as a template: as it would be given to `services.create_documents`, without its dates."""
-    return {
-        "kind": document.kind,
-        "direction": document.direction,
-        "currency": document.currency,
-        "price_mode": document.price_mode,
-        "party": str(document.party_id),
-        "agreement": None if document.agreement_id is None else str(document.agreement_id),
-        "reference": document.reference,
-        "notes": document.notes,
-        "lines": [line_data(line) for line in document.lines.order_by("position")],
-    }
-
-
-def line_data(line: Line, where: str = "") -> dict[str, Any]:
-    """A line as it would be given to `services.create_documents`; `where` is added to its description."""
-    data: dict[str, Any] = {
-        "description": f"{line.description} ({where})" if where else line.description,
-        "quantity": f"{line.quantity.normalize():f}",
-        "unit_price": line.unit_price,
-        "tax": line.tax,
-        "account_code": line.account_code or None,
-    }
-    return data | ({"discount": line.discount} if line.discount else {})
+    """A document as a template: as it would be given to `services.create_documents`, without what belongs to the one
+    occasion."""
+    return {name: value for name, value in as_given(document).items() if name not in _OF_ONE_OCCASION}
 
 
 def due_now(organisation_id: UUID, now: datetime) -> list[UUID]:
@@ -173,7 +161,7 @@ def _make_one(each: Recurring) -> list[Document]:
         "issue_date": each.next_on.isoformat(),
         "due_date": (each.next_on + timedelta(days=each.due_days)).isoformat(),
     }
-    return services.create_documents(each.organisation_id, data, each.created_by)
+    return services.create_documents(each.organisation_id, data, each.created_by, recurring=each)
 
 
 def _collect(each: Recurring) -> list[Document]:
@@ -205,14 +193,13 @@ def _sort(document: Document) -> tuple[str, ...]:
         document.rounding_rule,
         str(document.tax_rate),
         str(document.agreement_id),
+        str(document.embedded_agreement),
     )
 
 
 def _joined(each: Recurring, documents: Sequence[Document]) -> Document:
     lines = [
-        line_data(line, _where(document))
-        for document in documents
-        for line in document.lines.order_by("position")
+        _line_of(document, line) for document in documents for line in document.lines.order_by("position")
     ]
     data = template_of(documents[0]) | {
         "lines": lines,
@@ -220,13 +207,28 @@ def _joined(each: Recurring, documents: Sequence[Document]) -> Document:
         "notes": "\n".join(dict.fromkeys(document.notes for document in documents if document.notes)),
         "issue_date": each.next_on.isoformat(),
         "due_date": (each.next_on + timedelta(days=each.due_days)).isoformat(),
+        "value_set_on": _value_set_on(documents),
     }
-    [joined] = services.create_documents(each.organisation_id, data, each.created_by)
+    [joined] = services.create_documents(each.organisation_id, data, each.created_by, recurring=each)
     for document in documents:
         services.reopen(document.pk, each.created_by)
         services.delete(document.pk, each.created_by)
     services.approve(joined.pk, each.created_by)
     return Document.objects.get(organisation_id=each.organisation_id, pk=joined.pk)
+
+
+def _line_of(document: Document, line: Line) -> dict[str, Any]:
+    where = _where(document)
+    return line_as_given(line) | ({"description": f"{line.description} ({where})"} if where else {})
+
+
+def _value_set_on(documents: Sequence[Document]) -> str | None:
+    """From when the copy of RCTIs in one is due: the first of them waits no longer for being put with later ones."""
+    if documents[0].kind != Kind.RCTI:
+        return None
+    return min(
+        copy_counted_from(each.issue_date, here.show_day(each), each.value_set_on) for each in documents
+    ).isoformat()
 
 
 def _where(document: Document) -> str:

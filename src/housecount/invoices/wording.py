@@ -5,7 +5,7 @@ from datetime import date
 from typing import Final
 
 from housecount.core import documents, identifiers
-from housecount.core.documents import Direction, Kind
+from housecount.core.documents import DepositKind, Direction, Kind
 from housecount.core.money import exponent, format_money, to_major
 from housecount.core.tax import PriceMode, RoundingRule, Treatment
 from housecount.invoices.printed import Printed, PrintedParty
@@ -15,7 +15,6 @@ _MONTHS = (
     "July", "August", "September", "October", "November", "December",
 )  # fmt: skip
 _ORIGINALS: Final[Mapping[Kind | None, str]] = {
-    Kind.RCTI: "recipient created tax invoice",
     Kind.PAYMENT_STATEMENT: "payment statement",
     Kind.DEPOSIT_INVOICE: "deposit invoice",
 }
@@ -27,8 +26,10 @@ def heading(printed: Printed) -> str:
 
 
 def shows_tax(printed: Printed) -> bool:
-    """Whether the paper has a column for tax: never for a supplier who is not registered."""
-    return printed.supplier.registered or printed.tax_total != 0
+    """Whether the paper has a column for tax: never for a supplier who is not registered, nor on a deposit that is held
+    as security."""
+    charged = printed.supplier.registered and printed.deposit_kind is not DepositKind.SECURITY
+    return charged or printed.tax_total != 0
 
 
 def treatment_name(treatment: Treatment, printed: Printed) -> str:
@@ -85,12 +86,35 @@ def statements(printed: Printed) -> list[str]:
     if printed.credits_number:
         verb = "Reduces" if printed.is_credit else "Adjusts"
         of = f" of {day(printed.credits_date)}" if printed.credits_date else ""
-        said.append(f"{verb} {_ORIGINALS.get(printed.credits_kind, 'invoice')} {printed.credits_number}{of}.")
+        said.append(f"{verb} {_original(printed)} {printed.credits_number}{of}.")
     if printed.withheld:
         said.append(_withheld(printed))
     if printed.embedded_until is not None:
         said.append(_agreement(printed, printed.embedded_until))
     return said
+
+
+def _original(printed: Printed) -> str:
+    """What a note corrects, as that was headed."""
+    if printed.credits_kind is not Kind.RCTI:
+        return _ORIGINALS.get(printed.credits_kind, "invoice")
+    words = documents.heading(printed.nature._replace(kind=Kind.RCTI))
+    return words[0].lower() + words[1:]
+
+
+def branch(printed: Printed, code: str) -> tuple[str, str]:
+    """The label and the text of the code before an account's number: a BSB, or a British sort code."""
+    parts = (code[:2], code[2:4], code[4:]) if printed.supplier.country == "GB" else (code[:3], code[3:])
+    return "Sort code" if printed.supplier.country == "GB" else "BSB", "-".join(parts) if len(
+        code
+    ) == 6 else code
+
+
+def account(printed: Printed, number: str) -> str:
+    """An account's number; one of New Zealand in its four parts."""
+    if printed.supplier.country != "NZ" or not (number.isdecimal() and len(number) in {15, 16}):
+        return number
+    return "-".join((number[:2], number[2:6], number[6:13], number[13:]))
 
 
 def withheld_label(printed: Printed) -> str:

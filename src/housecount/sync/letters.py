@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from housecount.sync.models import Alert
-from housecount.sync.troubles import Cause, in_words
+from housecount.sync.troubles import OF_THE_BOOKS, Cause, in_words
 from housecount.tenancy.models import Organisation
 
 _MOST = 30
@@ -14,6 +14,8 @@ _HEADLINES = {
     Cause.CONTRACT_CHANGED: "a platform changed its answers",
     Cause.DEAD_HOOKS: "webhooks could not be handled",
     Cause.OVERSELL: "a show is oversold",
+    Cause.RCTI_COPY_DUE: "a supplier waits for the copy of an RCTI",
+    Cause.RCTI_COPY_LATE: "the copy of an RCTI is overdue",
 }
 
 
@@ -41,7 +43,7 @@ def letter(organisation: Organisation, alerts: Sequence[Alert], public_url: str 
         lines += ["", *_paragraph(alert, organisation.timezone, public_url)]
     if len(alerts) > _MOST:
         lines += ["", f"… and {len(alerts) - _MOST} more: the page Sync lists them."]
-    if not over:
+    if not over and not all(alert.cause in OF_THE_BOOKS for alert in alerts):
         lines += [
             "",
             "A figure that cannot be read again stays as it was, with its age; it never becomes zero.",
@@ -56,12 +58,18 @@ def trial_letter(organisation: Organisation) -> Letter:
     return Letter(f"Housecount: {name}: a test", f"Hello,\n\n{said}\n\nHousecount\n")
 
 
+def page_of(alert: Alert) -> str | None:
+    """Where the pages say more of what an alert is about; None for the page of the accounts."""
+    if alert.cause == Cause.OVERSELL.value:
+        return f"/shows/{alert.subject}/"
+    return f"/invoices/{alert.subject}/" if alert.cause in OF_THE_BOOKS else None
+
+
 def _paragraph(alert: Alert, zone: str, public_url: str | None) -> list[str]:
     since = in_words(alert.opened_at, zone)
     if alert.closed_at is not None:
         return [alert.text, f"From {since} to {in_words(alert.closed_at, zone)}."]
     lines = [alert.text, f"What to do: {alert.advice}", f"Seen first: {since}."]
     if public_url is not None:
-        page = f"/shows/{alert.subject}/" if alert.cause == Cause.OVERSELL.value else "/sync/"
-        lines.append(f"{public_url}{page}")
+        lines.append(f"{public_url}{page_of(alert) or '/sync/'}")
     return lines

@@ -1,4 +1,5 @@
-"""Who is mailed about which cause of alerts. Admins and promoters are, bookkeepers are not, unless they say otherwise.
+"""Who is mailed about which cause of alerts. Admins and promoters are, bookkeepers only about what is theirs to do,
+unless they say otherwise.
 
 The caller sets the identity.
 """
@@ -9,16 +10,20 @@ from uuid import UUID
 
 from housecount.sync.letters import headline
 from housecount.sync.models import Notice
-from housecount.sync.troubles import Cause
+from housecount.sync.troubles import OF_THE_BOOKS, Cause
 from housecount.tenancy.identity import Role
 from housecount.tenancy.models import Membership
 
-#: Whether a role is told by mail as long as its holder has not chosen. Acts are never told.
+#: Whether a role is told by mail of what is not of the books, as long as its holder has not chosen. Acts never are.
 USUAL: Mapping[str, bool] = {
     Role.ADMIN.value: True,
     Role.PROMOTER.value: True,
     Role.BOOKKEEPER.value: False,
 }
+
+
+def _usual(role: str, cause: Cause) -> bool:
+    return USUAL[role] or cause in OF_THE_BOOKS
 
 
 class Choice(NamedTuple):
@@ -44,7 +49,7 @@ def receivers(organisation_id: UUID) -> dict[str, tuple[str, ...]]:
     )
     return {
         cause.value: tuple(
-            sorted(email for pk, role, email in members if chosen.get((pk, cause.value), USUAL[role]))
+            sorted(email for pk, role, email in members if chosen.get((pk, cause.value), _usual(role, cause)))
         )
         for cause in Cause
     }
@@ -57,7 +62,7 @@ def choices(membership: Membership) -> list[Choice]:
     here = Notice.objects.filter(organisation_id=membership.organisation_id, membership=membership)
     chosen = dict(here.values_list("cause", "mail"))
     return [
-        Choice(cause.value, headline(cause), chosen.get(cause.value, USUAL[membership.role]))
+        Choice(cause.value, headline(cause), chosen.get(cause.value, _usual(membership.role, cause)))
         for cause in Cause
     ]
 

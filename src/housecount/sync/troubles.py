@@ -5,10 +5,10 @@ Reads only; the caller sets the identity.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -37,10 +37,17 @@ class Cause(StrEnum):
     CONTRACT_CHANGED = "contract_changed"
     DEAD_HOOKS = "dead_hooks"
     OVERSELL = "oversell"
+    RCTI_COPY_DUE = "rcti_copy_due"
+    RCTI_COPY_LATE = "rcti_copy_late"
+
+
+#: What the bookkeeper answers for: they are told of these unless they say otherwise. Their subject is a document.
+OF_THE_BOOKS: Final = frozenset({Cause.RCTI_COPY_DUE, Cause.RCTI_COPY_LATE})
 
 
 class Trouble(NamedTuple):
-    """What is wrong. `subject` is the id of the show for `oversell`, of the account for the others."""
+    """What is wrong. `subject` is the id of the show for `oversell`, of the document for `OF_THE_BOOKS`, of the account
+    for the others."""
 
     cause: Cause
     subject: str
@@ -55,6 +62,14 @@ class _Failing(NamedTuple):
 
 
 _Failures = Mapping[tuple[UUID, str], _Failing]
+_Look = Callable[[Organisation, datetime], Sequence[Trouble]]
+_others: list[_Look] = []
+
+
+def watch_also(look: _Look) -> None:
+    """Have a floor above look for troubles of its own whenever `troubles` does; called once, as its app is loaded."""
+    if look not in _others:
+        _others.append(look)
 
 
 def troubles(
@@ -78,6 +93,7 @@ def troubles(
         *_stale(organisation, accounts, failures, shows, now),
         *_dead_hooks(organisation.pk, accounts),
         *_oversold(shows, now),
+        *(found for look in _others for found in look(organisation, now)),
     ]
 
 

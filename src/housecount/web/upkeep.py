@@ -15,9 +15,10 @@ from housecount.box_office.models import Account, AccountState
 from housecount.core.errors import HousecountError
 from housecount.intake.models import Hook, Status
 from housecount.platforms.registry import SOURCES
-from housecount.sync import doors, troubles
+from housecount.sync import doors
 from housecount.sync.alerts import open_alerts
 from housecount.sync.clients import profile_of
+from housecount.sync.letters import page_of
 from housecount.sync.models import Alert, CredentialBudget, HookDoor
 from housecount.tenancy import crypto
 from housecount.tenancy.identity import Identity, Role, acting_as
@@ -59,9 +60,7 @@ def alert_rows(organisation_id: UUID, now: datetime) -> list[AlertRow]:
 
 
 def _link(alert: Alert) -> str:
-    if alert.cause == troubles.Cause.OVERSELL.value:
-        return f"/shows/{alert.subject}/"
-    return f"#account-{alert.subject}" if alert.subject else ""
+    return page_of(alert) or (f"#account-{alert.subject}" if alert.subject else "")
 
 
 def budget_words(accounts: Iterable[Account], now: datetime) -> dict[UUID, str]:

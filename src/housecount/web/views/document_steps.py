@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from datetime import date
+from functools import update_wrapper
+from typing import Concatenate, NamedTuple
 from uuid import UUID
 
 from django.contrib import messages
 from django.db import transaction
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils import timezone
@@ -26,98 +28,87 @@ from housecount.web.documents import document_title
 from housecount.web.views.document import NEW_LINK, find
 
 
-def _change(
-    request: MemberRequest, document_id: UUID, change: Callable[[Document], str], *, to: str = ""
-) -> HttpResponse:
-    """Do `change`, which hands back what to say; a refusal is said in its words, and nothing is kept."""
-    found = find(document_id)
-    try:
-        with transaction.atomic():
-            said = change(found)
-    except HousecountError as error:
-        messages.error(request, error.message)
-    else:
-        messages.success(request, said)
-    there = Document.objects.filter(organisation_id=request.organisation.pk, pk=found.pk).exists()
-    return redirect(to or reverse("document", args=[found.pk])) if there else redirect("invoices")
+class Elsewhere(NamedTuple):
+    """What a step says, and the page it leads to instead of the document's own."""
+
+    said: str
+    address: str
 
 
-@require_POST
-@require_role(*OFFICE)
-def approve(request: MemberRequest, document_id: UUID) -> HttpResponse:
+def step(
+    change: Callable[Concatenate[MemberRequest, Document, ...], str | Elsewhere],
+) -> Callable[..., HttpResponseBase]:
+    """A button's view out of what the button does to the document, all of it or nothing.
+
+    What `change` hands back is said on the next page; a refusal (`HousecountError`) is said in its words.
+    """
+
+    def view(request: MemberRequest, /, document_id: UUID, **more: object) -> HttpResponseBase:
+        found = find(document_id)
+        address = reverse("rcti") if request.POST.get("from") == "rcti" else ""
+        try:
+            with transaction.atomic():
+                answer = change(request, found, **more)
+        except HousecountError as error:
+            messages.error(request, error.message)
+        else:
+            said, address = answer if isinstance(answer, Elsewhere) else (answer, address)
+            messages.success(request, said)
+        if address:
+            return redirect(address)
+        there = Document.objects.filter(organisation_id=request.organisation.pk, pk=document_id).exists()
+        return redirect("document", document_id) if there else redirect("invoices")
+
+    update_wrapper(view, change)
+    return require_POST(require_role(*OFFICE)(view))
+
+
+@step
+def approve(request: MemberRequest, found: Document) -> str:
     """A draft is right."""
-
-    def change(found: Document) -> str:
-        services.approve(found.pk, request.user)
-        return "Approved. It can be issued now."
-
-    return _change(request, document_id, change)
+    services.approve(found.pk, request.user)
+    return "Approved. It can be issued now."
 
 
-@require_POST
-@require_role(*OFFICE)
-def issue(request: MemberRequest, document_id: UUID) -> HttpResponse:
+@step
+def issue(request: MemberRequest, found: Document) -> str:
     """Give it its number and freeze it."""
-
-    def change(found: Document) -> str:
-        alike = duplicates_of(found)
-        if alike and request.POST.get("even_so") != "yes":
-            raise NotPossible(
-                "looks_like_a_duplicate",
-                f"It looks like {document_title(alike[0])}. If it is another one, tick the box and issue it.",
-            )
-        issued = services.issue_one(found.pk, request.user, timezone.now())
-        return f"Issued as {issued.number}. From now on it never changes."
-
-    return _change(request, document_id, change)
+    alike = duplicates_of(found)
+    if alike and request.POST.get("even_so") != "yes":
+        raise NotPossible(
+            "looks_like_a_duplicate",
+            f"It looks like {document_title(alike[0])}. If it is another one, tick the box and issue it.",
+        )
+    issued = services.issue_one(found.pk, request.user, timezone.now())
+    return f"Issued as {issued.number}. From now on it never changes."
 
 
-@require_POST
-@require_role(*OFFICE)
-def reopen(request: MemberRequest, document_id: UUID) -> HttpResponse:
+@step
+def reopen(request: MemberRequest, found: Document) -> str:
     """What was approved is to be changed after all."""
-
-    def change(found: Document) -> str:
-        services.reopen(found.pk, request.user)
-        return "It is a draft again."
-
-    return _change(request, document_id, change)
+    services.reopen(found.pk, request.user)
+    return "It is a draft again."
 
 
-@require_POST
-@require_role(*OFFICE)
-def delete(request: MemberRequest, document_id: UUID) -> HttpResponse:
+@step
+def delete(request: MemberRequest, found: Document) -> str:
     """A draft is not wanted."""
-
-    def change(found: Document) -> str:
-        services.delete(found.pk, request.user)
-        return "The draft is deleted."
-
-    return _change(request, document_id, change)
+    services.delete(found.pk, request.user)
+    return "The draft is deleted."
 
 
-@require_POST
-@require_role(*OFFICE)
-def void(request: MemberRequest, document_id: UUID) -> HttpResponse:
+@step
+def void(request: MemberRequest, found: Document) -> str:
     """An issued document is to count no more."""
-
-    def change(found: Document) -> str:
-        services.void(found.pk, request.POST.get("reason", ""), request.user)
-        return f"{found.number} is void. Its number is not used again."
-
-    return _change(request, document_id, change)
+    services.void(found.pk, request.POST.get("reason", ""), request.user)
+    return f"{found.number} is void. Its number is not used again."
 
 
-@require_POST
-@require_role(*OFFICE)
-def write_off(request: MemberRequest, document_id: UUID) -> HttpResponse:
+@step
+def write_off(request: MemberRequest, found: Document) -> str:
     """It will never be paid."""
-
-    def change(found: Document) -> str:
-        services.write_off(found.pk, request.POST.get("reason", ""), request.user)
-        return f"{found.number} is written off."
-
-    return _change(request, document_id, change)
+    services.write_off(found.pk, request.POST.get("reason", ""), request.user)
+    return f"{found.number} is written off."
 
 
 def _typed(request: MemberRequest, found: Document) -> tuple[int, date]:
@@ -143,80 +134,55 @@ def _record(request: MemberRequest, found: Document, minor: int, day: date) -> N
     )
 
 
-@require_POST
-@require_role(*OFFICE)
-def pay(request: MemberRequest, document_id: UUID) -> HttpResponse:
+@step
+def pay(request: MemberRequest, found: Document) -> str:
     """Money came, or went."""
-
-    def change(found: Document) -> str:
-        minor, day = _typed(request, found)
-        _record(request, found, minor, day)
-        told = ""
-        if found.direction == Direction.PAYABLE and request.POST.get("tell") == "yes":
-            words = f"{format_money(minor, found.currency)} on {mail.long_day(day)}."
-            mail.send(found, timezone.now(), request.user, words=words, purpose=Purpose.REMITTANCE)
-            told = f" A mail to {found.party.name} says so."
-        return f"The payment of {format_money(minor, found.currency)} is recorded.{told}"
-
-    return _change(request, document_id, change)
+    minor, day = _typed(request, found)
+    _record(request, found, minor, day)
+    told = ""
+    if found.direction == Direction.PAYABLE and request.POST.get("tell") == "yes":
+        words = f"{format_money(minor, found.currency)} on {mail.long_day(day)}."
+        mail.send(found, timezone.now(), request.user, words=words, purpose=Purpose.REMITTANCE)
+        told = f" A mail to {found.party.name} says so."
+    return f"The payment of {format_money(minor, found.currency)} is recorded.{told}"
 
 
-@require_POST
-@require_role(*OFFICE)
-def refund(request: MemberRequest, document_id: UUID) -> HttpResponse:
+@step
+def refund(request: MemberRequest, found: Document) -> str:
     """Money went back: of what was paid too much, or of what a note gives."""
-
-    def change(found: Document) -> str:
-        minor, day = _typed(request, found)
-        if minor <= 0:
-            raise NotPossible("not_money", "Enter what went back, above zero.")
-        _record(request, found, minor if found.gives_credit else -minor, day)
-        return f"The refund of {format_money(minor, found.currency)} is recorded."
-
-    return _change(request, document_id, change)
+    minor, day = _typed(request, found)
+    if minor <= 0:
+        raise NotPossible("not_money", "Enter what went back, above zero.")
+    _record(request, found, minor if found.gives_credit else -minor, day)
+    return f"The refund of {format_money(minor, found.currency)} is recorded."
 
 
-@require_POST
-@require_role(*OFFICE)
-def use_credit(request: MemberRequest, document_id: UUID) -> HttpResponse:
+@step
+def use_credit(request: MemberRequest, found: Document) -> str:
     """What the party has in credit pays this document, as far as it goes."""
-
-    def change(found: Document) -> str:
-        used = services.apply_credit(request.POST.get("source", "")[:40], found.pk, by=request.user)
-        return f"{format_money(used, found.currency)} of credit is used for it."
-
-    return _change(request, document_id, change)
+    used = services.apply_credit(request.POST.get("source", "")[:40], found.pk, by=request.user)
+    return f"{format_money(used, found.currency)} of credit is used for it."
 
 
-@require_POST
-@require_role(*OFFICE)
-def deposit(request: MemberRequest, document_id: UUID) -> HttpResponse:
+@step
+def deposit(request: MemberRequest, found: Document) -> Elsewhere:
     """Ask for the deposit that the draft's terms name."""
-    made: list[Document] = []
-
-    def change(found: Document) -> str:
-        made.append(services.ask_for_deposit(found.pk, request.user))
-        return "Here is the draft of the deposit invoice. What is received of it is taken off the final one."
-
-    answer = _change(request, document_id, change)
-    return redirect("document", made[0].pk) if made else answer
+    asked = services.ask_for_deposit(found.pk, request.user)
+    return Elsewhere(
+        "Here is the draft of the deposit invoice. What is received of it is taken off the final one.",
+        reverse("document", args=[asked.pk]),
+    )
 
 
-@require_POST
-@require_role(*OFFICE)
-def copy_given(request: MemberRequest, document_id: UUID) -> HttpResponse:
+@step
+def copy_given(request: MemberRequest, found: Document) -> str:
     """The supplier has their copy of an RCTI, in another way than by a mail from here."""
-
-    def change(found: Document) -> str:
-        try:
-            day = date.fromisoformat(request.POST.get("on", ""))
-        except ValueError:
-            raise NotPossible("not_a_day", "Enter the day on which they got it.") from None
-        copies.give_copy(found, day, here.today(request.organisation), request.user)
-        return f"Noted: {found.party.name} has the copy."
-
-    to = reverse("rcti") if request.POST.get("from") == "rcti" else ""
-    return _change(request, document_id, change, to=to)
+    try:
+        day = date.fromisoformat(request.POST.get("on", ""))
+    except ValueError:
+        raise NotPossible("not_a_day", "Enter the day on which they got it.") from None
+    copies.give_copy(found, day, here.today(request.organisation), request.user)
+    return f"Noted: {found.party.name} has the copy."
 
 
 @require_POST
@@ -234,132 +200,92 @@ def e_invoice(request: MemberRequest, document_id: UUID) -> HttpResponse:
     return response
 
 
-@require_POST
-@require_role(*OFFICE)
-def credit(request: MemberRequest, document_id: UUID) -> HttpResponse:
+@step
+def credit(request: MemberRequest, found: Document) -> str:
     """Give back all of it, or the quantities that were entered."""
-
-    def change(found: Document) -> str:
-        lines = None
-        if request.POST.get("what") == "some":
-            lines = [
-                {"line": line.position, "quantity": typed}
-                for line in found.lines.order_by("position")
-                if (typed := request.POST.get(f"credit-{line.position}", "").strip())
-            ]
-            if not lines:
-                raise NotPossible("nothing_to_credit", "Enter how much of which line is credited.")
-        note = services.credit(found.pk, lines, request.user, timezone.now())
-        return f"Credit note {note.number} over {format_money(abs(note.total), note.currency)} is issued."
-
-    return _change(request, document_id, change)
+    lines = None
+    if request.POST.get("what") == "some":
+        lines = [
+            {"line": line.position, "quantity": typed}
+            for line in found.lines.order_by("position")
+            if (typed := request.POST.get(f"credit-{line.position}", "").strip())
+        ]
+        if not lines:
+            raise NotPossible("nothing_to_credit", "Enter how much of which line is credited.")
+    note = services.credit(found.pk, lines, request.user, timezone.now())
+    return f"Credit note {note.number} over {format_money(abs(note.total), note.currency)} is issued."
 
 
-@require_POST
-@require_role(*OFFICE)
-def send(request: MemberRequest, document_id: UUID) -> HttpResponse:
+@step
+def send(request: MemberRequest, found: Document) -> str:
     """Mail it to the party's contacts."""
-
-    def change(found: Document) -> str:
-        delivery = mail.send(found, timezone.now(), request.user, words=request.POST.get("words", ""))
-        return f"On its way to {', '.join(each['email'] for each in delivery.recipients)}."
-
-    return _change(request, document_id, change)
+    delivery = mail.send(found, timezone.now(), request.user, words=request.POST.get("words", ""))
+    return f"On its way to {', '.join(each['email'] for each in delivery.recipients)}."
 
 
-@require_POST
-@require_role(*OFFICE)
-def link(request: MemberRequest, document_id: UUID) -> HttpResponse:
+@step
+def link(request: MemberRequest, found: Document) -> str:
     """A link to hand over by hand; it is shown once."""
-
-    def change(found: Document) -> str:
-        token = mail.make_link(found, timezone.now(), request.user)
-        request.session[f"{NEW_LINK}-{found.pk}"] = public_link(request, reverse("recipient", args=[token]))
-        return "Here is the link. It is shown this once: copy it now."
-
-    return _change(request, document_id, change)
+    token = mail.make_link(found, timezone.now(), request.user)
+    request.session[f"{NEW_LINK}-{found.pk}"] = public_link(request, reverse("recipient", args=[token]))
+    return "Here is the link. It is shown this once: copy it now."
 
 
-@require_POST
-@require_role(*OFFICE)
-def link_revoke(request: MemberRequest, document_id: UUID, link_id: UUID) -> HttpResponse:
+@step
+def link_revoke(request: MemberRequest, found: Document, link_id: UUID) -> str:
     """Nobody gets in by this link any more."""
-    get_object_or_404(Link, organisation_id=request.organisation.pk, document_id=document_id, pk=link_id)
-
-    def change(found: Document) -> str:
-        links.revoke(found, link_id, timezone.now(), request.user)
-        return "The link is withdrawn."
-
-    return _change(request, document_id, change)
+    get_object_or_404(Link, organisation_id=request.organisation.pk, document_id=found.pk, pk=link_id)
+    links.revoke(found, link_id, timezone.now(), request.user)
+    return "The link is withdrawn."
 
 
-@require_POST
-@require_role(*OFFICE)
-def delivery(request: MemberRequest, document_id: UUID, delivery_id: UUID) -> HttpResponse:
+@step
+def delivery(request: MemberRequest, found: Document, delivery_id: UUID) -> str:
     """A mail came back, or is to be tried again."""
     sent = get_object_or_404(
         Delivery.objects.select_related("document"),
         organisation_id=request.organisation.pk,
-        document_id=document_id,
+        document_id=found.pk,
         pk=delivery_id,
     )
-
-    def change(_: Document) -> str:
-        if request.POST.get("do") == "bounced":
-            mail.bounced(sent, timezone.now(), request.user)
-            return "Noted: the mail came back. Check the address and send it again."
-        mail.try_again(sent, timezone.now())
-        return "It is tried again within a minute."
-
-    return _change(request, document_id, change)
+    if request.POST.get("do") == "bounced":
+        mail.bounced(sent, timezone.now(), request.user)
+        return "Noted: the mail came back. Check the address and send it again."
+    mail.try_again(sent, timezone.now())
+    return "It is tried again within a minute."
 
 
-@require_POST
-@require_role(*OFFICE)
-def settle(request: MemberRequest, document_id: UUID) -> HttpResponse:
+@step
+def settle(request: MemberRequest, found: Document) -> str:
     """A dispute is over."""
-
-    def change(found: Document) -> str:
-        links.settle_dispute(found, request.user, request.POST.get("words", ""))
-        return "The dispute is settled. Reminders go on."
-
-    return _change(request, document_id, change)
+    links.settle_dispute(found, request.user, request.POST.get("words", ""))
+    return "The dispute is settled. Reminders go on."
 
 
-@require_POST
-@require_role(*OFFICE)
-def remind(request: MemberRequest, document_id: UUID) -> HttpResponse:
+@step
+def remind(request: MemberRequest, found: Document) -> str:
     """Switch the document's reminders on or off."""
-
-    def change(found: Document) -> str:
-        on = request.POST.get("on") == "yes"
-        reminders.switch(found, on=on, by=request.user)
-        return "Reminders are on." if on else "Nobody is reminded of it from now on."
-
-    return _change(request, document_id, change)
+    on = request.POST.get("on") == "yes"
+    reminders.switch(found, on=on, by=request.user)
+    return "Reminders are on." if on else "Nobody is reminded of it from now on."
 
 
-@require_POST
-@require_role(*OFFICE)
-def repeat(request: MemberRequest, document_id: UUID) -> HttpResponse:
+@step
+def repeat(request: MemberRequest, found: Document) -> Elsewhere:
     """Make a document like this again and again."""
-
-    def change(found: Document) -> str:
-        post = request.POST
-        try:
-            first_on = date.fromisoformat(post.get("first_on", ""))
-            ends_on = date.fromisoformat(post["ends_on"]) if post.get("ends_on") else None
-        except ValueError:
-            raise recurring.NotRecurring("Enter the first day.") from None
-        recurring.create(
-            found.party,
-            request.user,
-            name=post.get("name", "") or found.reference or document_title(found),
-            rhythm=post.get("rhythm", ""),
-            first_on=first_on,
-            ends_on=ends_on,
-            template=recurring.template_of(found),
-        )
-        return "From now on a draft like this is made again by itself."
-
-    return _change(request, document_id, change, to=reverse("recurring"))
+    post = request.POST
+    try:
+        first_on = date.fromisoformat(post.get("first_on", ""))
+        ends_on = date.fromisoformat(post["ends_on"]) if post.get("ends_on") else None
+    except ValueError:
+        raise recurring.NotRecurring("Enter the first day.") from None
+    recurring.create(
+        found.party,
+        request.user,
+        name=post.get("name", "") or found.reference or document_title(found),
+        rhythm=post.get("rhythm", ""),
+        first_on=first_on,
+        ends_on=ends_on,
+        like=found,
+    )
+    return Elsewhere("From now on a draft like this is made again by itself.", reverse("recurring"))
