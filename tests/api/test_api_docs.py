@@ -14,6 +14,7 @@ from housecount.tenancy.tokens import SCOPES
 from tests.api.caller import Caller, token_of
 from tests.api.test_sync_api import Engine
 from tests.invoices.office import OUR_ABN, party_data
+from tests.xero.rows import connect_books
 
 PAGE = (Path(__file__).parents[2] / "docs/reference/api.md").read_text()
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -41,6 +42,7 @@ class Shell:
         first = stage.listing(show.event_id)
         stage.sell(show, stage.order(show))
         other = stage.put_on(platform="humanitix", days=30, sold=1)
+        connect_books(engine.house)
         token = token_of(engine.house.admin)
         caller = Caller(token)
         caller.post("/parties", party_data(name="Own", abn=OUR_ABN) | {"self": True}, 201)

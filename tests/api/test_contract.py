@@ -11,6 +11,7 @@ import pytest
 import schemathesis
 from django.core.wsgi import get_wsgi_application
 from django.test import Client
+from django.utils import timezone
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import Unsatisfiable
@@ -19,6 +20,8 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi import checks as said
 
 from housecount.box_office.models import Suggestion
+from housecount.invoices import mail
+from housecount.invoices.models import Document
 from housecount.tenancy import tokens
 from housecount.tenancy.identity import acting_as
 from tests.api.caller import Caller, token_of
@@ -60,6 +63,17 @@ class Ground:
             drafts.append(caller.post("/documents", document_data(party), 201)["id"])
             caller.post(f"/documents/{drafts[-1]}/issue")
         caller.post(f"/documents/{drafts[-1]}/pay", {"amount": 500, "date": "2026-12-01"})
+        agreed = {"kind": "rcti", "party": party, "from": "2026-01-01", "supplies": "sets"}
+        agreement = caller.post("/agreements", agreed, 201)["id"]
+        again = {"document": drafts[0], "rhythm": "weekly", "first_on": "2027-01-01"}
+        recurring = caller.post("/recurring", again, 201)["id"]
+        with acting_as(engine.house.admin.identity):
+            issued = Document.objects.get(pk=drafts[-1])
+            mail.make_link(issued, timezone.now(), engine.house.admin.user)
+        known = caller.get(f"/documents/{drafts[-1]}/history")
+        link, delivery = known["links"][0]["id"], known["deliveries"][0]["id"]
+        token_of(engine.house.admin, ["sales:read"])
+        spare = caller.get("/tokens")["tokens"][0]["id"]
         self.known: dict[str, list[Any]] = {
             "show_id": [second.show_id, listing.show_id],
             "listing_id": [second.pk, listing.pk],
@@ -67,6 +81,11 @@ class Ground:
             "account_id": [engine.account.account_id],
             "party_id": [party],
             "document_id": drafts,
+            "recurring_id": [recurring],
+            "agreement_id": [agreement],
+            "link_id": [link],
+            "delivery_id": [delivery],
+            "token_id": [spare],
             "hook_id": [caller.get("/hooks")["hooks"][0]["id"]],
         }
 

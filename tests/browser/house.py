@@ -60,7 +60,11 @@ class House:
 
     def command(self, *arguments: str) -> str:
         """What a command of ours says."""
-        return _run("housecount.cli.main", *arguments, surroundings=self.surroundings)
+        return self.program("housecount.cli.main", *arguments)
+
+    def program(self, module: str, *arguments: str) -> str:
+        """What a module says that is run as a program beside the installation."""
+        return _run(module, *arguments, surroundings=self.surroundings)
 
     def said(self) -> str:
         """The end of what its processes said."""
@@ -137,6 +141,12 @@ def _surroundings(
     server: EmbeddedServer, database: str, home: Path, sandbox: Sandbox, port: int
 ) -> dict[str, str]:
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    # The application that asks for consent; its browsers come back to us, and so do its webhooks.
+    sandbox.world.xero.serve_site(f"http://127.0.0.1:{port}")
+    sandbox.world.limits.xero_per_minute = 0
+    web = sandbox.world.xero.apps[0]
+    for app in sandbox.world.xero.apps:
+        app.webhook_on = app is web
     return {
         **kept,
         "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}",
@@ -148,6 +158,13 @@ def _surroundings(
         "HOUSECOUNT_PUBLIC_URL": f"http://127.0.0.1:{port}",
         "EVENTBRITE_API_URL": sandbox.eventbrite_url,
         "HUMANITIX_API_URL": sandbox.humanitix_url,
+        "XERO_API_URL": sandbox.xero_api_url,
+        "XERO_IDENTITY_URL": sandbox.xero_url,
+        "XERO_LOGIN_URL": sandbox.xero_url,
+        "XERO_CLIENT_ID": web.client_id,
+        "XERO_CLIENT_SECRET": web.secret or "",
+        "XERO_WEBHOOK_KEY": web.webhook_key,
+        "XERO_CALLS_PER_MINUTE": "6000",
         "EVENTBRITE_CALL_LIMIT": _PLENTY,
         "HUMANITIX_CALL_LIMIT": _PLENTY,
     }

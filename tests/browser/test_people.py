@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import Visit
 from tests.browser.house import House
 from tests.browser.season import OVERSOLD, TONIGHT
-from tests.browser.visitor import PHONE
+from tests.browser.visitor import NARROW, PHONE
 
 pytestmark = pytest.mark.browser
 
@@ -87,6 +87,11 @@ def test_on_a_phone(visit: Visit, house: House) -> None:
         page.locator("header nav").get_by_role("link", name=name).tap()
         expect(page.get_by_role("heading", level=1)).to_be_visible()
         assert not robin.no_sideways()
+    # The row of links scrolls by itself where it is too long, and shows where one is.
+    page.set_viewport_size(NARROW)
+    page.reload()
+    expect(page.locator("header nav a[aria-current]")).to_be_in_viewport(ratio=1)
+    assert not robin.no_sideways()
     wrong = robin.accessible(only=["target-size", "color-contrast", "meta-viewport"])
     assert not wrong, "\n".join(wrong)
 

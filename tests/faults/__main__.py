@@ -1,7 +1,12 @@
-"""`python -m tests.faults [--rounds N] [--seed SEED]`: a long campaign, and a table of what was thrown and lost."""
+"""`python -m tests.faults [--rounds N] [--seed SEED]`: a long campaign, and a table of what was thrown and lost.
+
+With `--xero` the rounds are against a failing Xero instead.
+"""
 
 import argparse
+import os
 import secrets
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -19,7 +24,12 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--rounds", type=int, default=10, metavar="N")
     parser.add_argument("--seed", type=int, default=None, help="what is thrown; default: another every time")
+    parser.add_argument(
+        "--xero", action="store_true", help="rounds against a Xero that fails in every way it can"
+    )
     given = parser.parse_args(arguments)
+    if given.xero:
+        return xero(given.rounds)
     seed = secrets.randbelow(10**6) if given.seed is None else given.seed
     print(f"A campaign of {given.rounds} rounds with seed {seed}.", flush=True)
     begun = time.monotonic()
@@ -30,6 +40,16 @@ def main(arguments: list[str] | None = None) -> int:
             print(campaign.ground.said(), file=sys.stderr)
     print(f"\n{time.monotonic() - begun:.0f} seconds.")
     return 1 if report.problems else 0
+
+
+def xero(rounds: int) -> int:
+    """The rounds against Xero, on a database that is made for them; they are a test that is told to go on longer."""
+    rounds_test = "tests/faults/test_xero_rounds.py"
+    command = [sys.executable, "-m", "pytest", rounds_test, "-n", "0", "-q", "-s", "-o", "timeout=0"]
+    more = {"HOUSECOUNT_EXAMPLES": str(max(1, rounds))}
+    return subprocess.run(
+        command, cwd=Path(__file__).parents[2], env=os.environ | more, check=False
+    ).returncode
 
 
 def table(report: Report) -> str:

@@ -74,7 +74,7 @@ def test_an_address_that_is_not_right_is_not_found_and_leaves_nothing(url: str) 
     wrong = [
         door.path[:-1], door.path + "x", door.path.upper(), f"/hooks/humanitix/{door.token}", "/hooks/eventbrite/",
         f"/hooks/nobody/{door.token}", f"{door.path}/more", "/hooks/", f"/hooks/eventbrite/{'t' * 300}",
-        "/hooks/eventbrite/%00", "/hooks/eventbrite/é", "/hooks/xero", f"{RELAY}/more", f"{SCHEDULED}x",
+        "/hooks/eventbrite/%00", "/hooks/eventbrite/é", "/hooks/xero/", f"{RELAY}/more", f"{SCHEDULED}x",
     ]  # fmt: skip
     answers = asked(url, *((path, BODY) for path in wrong))
     assert [answer.status for answer in answers] == [404] * len(wrong)
@@ -163,6 +163,8 @@ def test_other_methods_are_refused(url: str, method: str) -> None:
     door = make_door()
     for answer in asked(url, *((path, {"method": method}) for path in (door.path, RELAY, SCHEDULED))):
         assert (answer.status, answer.headers["allow"]) == (405, "POST, OPTIONS")
+        assert "sandbox" in answer.headers["content-security-policy"]
+        assert answer.headers["x-content-type-options"] == "nosniff"
     assert door.rows() == []
 
 

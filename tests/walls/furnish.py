@@ -14,7 +14,7 @@ from housecount.sync.models import Alert, Gap, Notice, ReadRun
 from housecount.tenancy import services, tokens
 from housecount.tenancy.identity import acting_as
 from housecount.xero.models import Connection as XeroConnection
-from housecount.xero.models import History, Intent, PartyContact
+from housecount.xero.models import Copy, Cursor, History, Intent, PartyContact, XeroPayment
 from tests.walls.bare import TENANT_TABLES
 from tests.world import House
 
@@ -168,7 +168,7 @@ def _keep_books(house: House, show_id: str) -> None:
         name=f"Weekly {house.marker}",
         rhythm="weekly",
         first_on=now.date(),
-        template={"kind": "invoice"},
+        like=sold,
     )
     Logo.objects.create(
         organisation_id=organisation_id, kind="png", sha256="0" * 64, content=_PICTURE + house.marker.encode()
@@ -191,6 +191,13 @@ def _connect_xero(house: House, sold: Document) -> None:
     )
     PartyContact.objects.create(**common, party_id=sold.party_id, contact_id=house.marker, found_by="number")
     intent = Intent.objects.create(**common, what="document", target=sold.pk, document=sold, rank=1)
+    seen_at = datetime(2026, 11, 27, 2, tzinfo=UTC)
+    Cursor.objects.create(**common, resource="Invoices", since=seen_at, read_at=seen_at)
+    Copy.objects.create(**common, document=sold, fields={"number": house.marker}, read_at=seen_at)
+    XeroPayment.objects.create(
+        **common, payment_id=house.marker, document=sold, state="taken", amount=100, currency="AUD",
+        paid_on=seen_at.date(), status="AUTHORISED", seen_at=seen_at,
+    )  # fmt: skip
     History.objects.create(
         organisation_id=house.organisation.pk, intent=intent, step="GET /Invoices", outcome=house.marker
     )

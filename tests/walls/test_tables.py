@@ -126,6 +126,7 @@ def test_only_the_engine_sees_across_organisations(declared: dict[str, Declarati
     assert {table: rule.across for table, rule in declared.items() if rule.across} == {
         "sync_hook_door": {Role.INTAKE, Role.SYSTEM},
         "sync_agenda": {Role.SYSTEM},
+        "xero_agenda": {Role.SYSTEM},
         "sync_tally": {Role.SYSTEM},
         "sync_alert": {Role.SYSTEM},
         "sync_freshness": {Role.SYSTEM},

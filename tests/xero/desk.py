@@ -42,6 +42,15 @@ class Desk:
     def push(self) -> services.Outcome:
         return asyncio.run(services.push(self.office.organisation_id, limits=QUICK))
 
+    def pull(self, **options: Any) -> services.Pulled:
+        return asyncio.run(services.pull(self.office.organisation_id, limits=QUICK, **options))
+
+    def drift(self) -> list[tuple[str, str, str, str]]:
+        """The stored drift: number, field, ours, Xero's."""
+        with acting_as(self.office.identity):
+            found = services.stored_drift(self.office.organisation_id)
+        return [tuple(each)[1:] for each in found]
+
     def books(self) -> dict[str, Any]:
         """What the sandbox holds."""
         with self.world.stage.lock:
@@ -76,11 +85,11 @@ class Desk:
 
 
 @contextmanager
-def open_desk() -> Iterator[Desk]:
+def open_desk(office: Office | None = None) -> Iterator[Desk]:
     """A desk before it is connected, with the environment that leads to its sandbox."""
     world = World.blank(seed=new_seed())
     world.limits.xero_per_minute = 0
-    office = Office()
+    office = office or Office()
     office.ourselves()
     with Sandbox(world) as sandbox, pytest.MonkeyPatch.context() as patch:
         desk = Desk(sandbox, office)

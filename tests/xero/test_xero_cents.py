@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import date
 from decimal import Decimal
 from random import Random
@@ -16,8 +17,12 @@ from housecount_sandbox import World
 from housecount_sandbox.xero import contacts, documents, render
 from housecount_sandbox.xero.documents import CREDITS, INVOICES, Writing
 from housecount_sandbox.xero.values import decode, encode
+from tests.xero.desk import open_desk
 
 DAY = date(2026, 11, 27)
+FACTOR = float(os.environ.get("HOUSECOUNT_EXAMPLES") or 1)
+#: HOUSECOUNT_EXAMPLES=6 makes it more than 10,000 documents in all.
+COUNT = round(300 * FACTOR)
 RATES = {"AU": (1000, "AUD"), "NZ": (1500, "NZD"), "GB": (2000, "GBP")}
 
 
@@ -86,7 +91,7 @@ def test_random_documents_come_to_the_same_cent(country: str, rule: RoundingRule
     contact = contacts.write(world.xero, tenant, {"Name": "Someone"}, create=True)
     books, dice = books_of(writing), Random(f"{country} {rule}")
     overridden = 0
-    for _ in range(600):
+    for _ in range(COUNT):
         document, lines = drawn(dice, country, rule)
         made = paper.paper_of(document, lines, [], books, None)
         sent = decode(encode({**made.fields, "Contact": {"ContactID": contact.id}, "Status": "DRAFT"}))
@@ -99,6 +104,43 @@ def test_random_documents_come_to_the_same_cent(country: str, rule: RoundingRule
         assert found.total == Decimal(document.total).scaleb(-2)
         tenant.documents.clear()
     assert (overridden == 0) == (rule is RoundingRule.PER_LINE)
+
+
+@pytest.mark.slow
+def test_random_documents_are_pushed_and_approved_to_the_same_cent(database: str, plain_paper: None) -> None:
+    """The same through issuing, HTTP and every step of a push; HOUSECOUNT_EXAMPLES makes more of them."""
+    dice, most = Random("pushed"), round(8 * FACTOR)
+    with open_desk() as desk:
+        desk.connect()
+        party, made = desk.office.party(), []
+        for _ in range(most):
+            rule = dice.choice(list(RoundingRule))
+            like, lines = drawn(dice, "AU", rule)
+            made.append(
+                desk.office.issued(
+                    party,
+                    price_mode=like.price_mode,
+                    rounding_rule=rule,
+                    lines=[
+                        {
+                            "description": each.description,
+                            "quantity": str(each.quantity),
+                            "unit_price": each.unit_price,
+                            "discount": each.discount,
+                            "tax": each.tax,
+                        }
+                        for each in lines
+                    ],
+                )
+            )
+        outcome = desk.push()
+        assert (outcome.left, outcome.done) == (0, most), outcome.reasons[:3]
+        there = {each["InvoiceNumber"]: each for each in desk.documents()}
+    for ours in made:
+        theirs = there[ours.number]
+        assert theirs["Status"] in ("AUTHORISED", "PAID")
+        figures = [Decimal(each).scaleb(-2) for each in (ours.net_total, ours.tax_total, ours.total)]
+        assert [theirs["SubTotal"], theirs["TotalTax"], theirs["Total"]] == figures
 
 
 def test_a_note_gives_back_what_it_says_whichever_sign_it_has() -> None:
@@ -122,3 +164,15 @@ def test_a_note_gives_back_what_it_says_whichever_sign_it_has() -> None:
     sent = decode(encode({**made.fields, "Contact": {"ContactID": contact.id}}))
     there = documents.write(writing, sent, CREDITS, create=True)
     assert there.total == Decimal(-document.total).scaleb(-2) > 0
+
+
+def test_money_moves_through_an_account_in_its_own_currency_where_there_is_one() -> None:
+    def account(code: str, currency: str | None, **more: str) -> wire.Account:
+        return wire.Account(code=code, type="BANK", kind="ASSET", currency_code=currency, **more)
+
+    had = [account("090", "AUD"), account("092", "USD", status="ARCHIVED"), account("093", "USD")]
+    books = mapping.Books("AU", had, [], {"bank": "090"})
+    assert [books.bank(currency).code for currency in ("AUD", "USD", "NZD")] == ["090", "093", "090"]
+    # Where Xero does not say what an account is kept in, the mapped one is meant.
+    unsaid = mapping.Books("AU", [account("090", None), had[2]], [], {"bank": "090"})
+    assert unsaid.bank("USD").code == "090"

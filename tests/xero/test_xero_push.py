@@ -14,10 +14,10 @@ from housecount.invoices import files, services
 from housecount.invoices.models import Document
 from housecount.tenancy.identity import acting_as
 from housecount.xero import queries
-from housecount.xero.client import Xero
 from housecount.xero.errors import Busy
 from housecount.xero.models import Stage
 from tests.xero.desk import Desk, open_desk
+from tests.xero.killing import Killed, kill_at
 
 pytestmark = pytest.mark.slow
 
@@ -69,28 +69,6 @@ def test_documents_credits_and_payments_are_written(desk: Desk) -> None:
     assert ("PUT /Invoices", "200") in [(each["step"], each["outcome"]) for each in told]
 
 
-class Killed(BaseException):
-    """The process ends here."""
-
-
-def kill_at(patch: pytest.MonkeyPatch, count: int, *, after: bool) -> list[str]:
-    """Let the `count`-th call kill the process, before it is sent or after it was answered; which it was."""
-    send = Xero._send
-    made: list[str] = []
-
-    async def counted(self: Xero, method: Any, path: str, *args: Any, **more: Any) -> Any:
-        made.append(f"{method} {path}")
-        if len(made) == count and not after:
-            raise Killed
-        answer = await send(self, method, path, *args, **more)
-        if len(made) == count:
-            raise Killed
-        return answer
-
-    patch.setattr(Xero, "_send", counted)
-    return made
-
-
 def test_killed_at_every_step_everything_is_there_once(desk: Desk) -> None:
     office, party = desk.office, desk.office.party()
     desk.connect()
@@ -105,21 +83,21 @@ def test_killed_at_every_step_everything_is_there_once(desk: Desk) -> None:
             made.append(office.credit(invoice, [{"line": 1, "quantity": "0.1"}]))
         with pytest.MonkeyPatch.context() as patch:
             # Killed after a call nobody knows that it was done: that is where doubles come from.
-            calls = kill_at(patch, count, after=count % 5 != 0)
+            calls = kill_at(patch, count, after=count % 5 != 0, writes_only=True)
             try:
-                desk.push()
+                outcome = desk.push()
                 killed = False
             except Killed:
                 longest = max(longest, len(calls))
-        rest = desk.push()
-        assert (rest.left, rest.stopped) == (0, ""), (count, rest.reasons)
-    assert longest >= 9
+    # What each left was finished by the one after it.
+    assert (outcome.left, outcome.stopped) == (0, ""), outcome.reasons
+    assert longest >= 8
     assert desk.numbers() == dict.fromkeys([each.number for each in made], 1)
     credited = {each.credits_id for each in made}
-    for each, ours in zip([row for row in desk.documents() if row["Type"] == "ACCREC"],
-                          [one for one in made if one.credits_id is None], strict=True):  # fmt: skip
-        assert each["AmountPaid"] == Decimal("10.00")
-        assert each["AmountCredited"] == (Decimal("55.00") if ours.pk in credited else 0)
+    there = {each["InvoiceNumber"]: each for each in desk.documents() if each["Type"] == "ACCREC"}
+    for ours in (each for each in made if each.credits_id is None):
+        assert there[ours.number]["AmountPaid"] == Decimal("10.00")
+        assert there[ours.number]["AmountCredited"] == (Decimal("55.00") if ours.pk in credited else 0)
     assert len(desk.books()["Contacts"]) == 1
 
 
@@ -152,6 +130,22 @@ def test_whatever_breaks_off_each_document_is_there_once(desk: Desk, fault: dict
     (paid,) = [each for each in desk.documents() if each["Type"] == "ACCREC"]
     assert paid["AmountPaid"] == Decimal("50.00")
     assert {each["Status"] for each in desk.documents()} == {"AUTHORISED"}
+
+
+def test_a_payment_that_was_made_and_called_a_failure_is_found_again(desk: Desk) -> None:
+    """A key would not help: it replays the failure, so that another one is used."""
+    office = desk.office
+    invoice = office.issued(office.party())
+    desk.connect()
+    assert desk.push().left == 0
+    office.pay(invoice, 5000)
+    # The list is read first, then the payment is made.
+    lost = desk.faults.add(
+        "lost_reply", mode="error", status=503, platform="xero", path="Payments$", after=1, count=1
+    )
+    assert desk.push().left == 0
+    assert lost.struck == 1
+    assert [each["Amount"] for each in desk.books()["Payments"]] == [Decimal("50.00")]
 
 
 def test_a_cent_that_differs_is_not_approved_and_both_figures_are_shown(desk: Desk) -> None:
@@ -252,7 +246,7 @@ def test_what_xero_would_refuse_is_told_and_goes_on_when_it_is_mended(desk: Desk
     second = office.issued(party)
     desk.person("archive", contact=contact)
     refused = desk.push()
-    assert [(each["stage"], "archived" in each["reason"]) for each in refused.reasons] == [("rejected", True)]
+    assert [(each["stage"], "archived" in each["reason"]) for each in refused.reasons] == [("blocked", True)]
     desk.person("archive", contact=contact, archived=False)
     assert desk.push().left == 0
     assert desk.numbers()[second.number or ""] == 1

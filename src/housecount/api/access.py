@@ -34,6 +34,16 @@ class ScopeMissing(HousecountError):
     http_status = 403
 
 
+class SecondFactorNeeded(HousecountError):
+    """The organisation needs a second factor of its members, and this one has none."""
+
+    code = "second_factor_needed"
+    http_status = 403
+
+    def __init__(self) -> None:
+        super().__init__("Your organisation needs two-factor sign-in: set it up on the site first.")
+
+
 class Access:
     """Lets in whoever holds one of `roles`, and of tokens those with `scope` (None: any).
 
@@ -46,12 +56,17 @@ class Access:
         self.scope, self.roles = scope, roles
 
     def __call__(self, request: HttpRequest) -> object | None:
-        """Whoever asks; None for nobody. Raises `NotForRole`, `ScopeMissing`, `Forged`, and why a token is refused."""
+        """Whoever asks; None for nobody.
+
+        Raises `NotForRole`, `SecondFactorNeeded`, `ScopeMissing`, `Forged`, and why a token is refused.
+        """
         caller = cast("TenantRequest", request)
         if caller.bearer_trouble is not None:
             raise caller.bearer_trouble
         if not caller.user.is_authenticated:
             return None
+        if caller.held_back_from is not None:
+            raise SecondFactorNeeded
         if caller.organisation is None:
             raise NotForRole(
                 "You do not belong to an organisation here. Ask an admin of yours to invite you."

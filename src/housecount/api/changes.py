@@ -9,7 +9,7 @@ from django.views.decorators.http import require_safe
 from ninja import Field, Query, Router, Schema
 
 from housecount.api import openapi
-from housecount.api.access import EVERYBODY, OFFICE, ScopeMissing, member
+from housecount.api.access import EVERYBODY, OFFICE, ScopeMissing, SecondFactorNeeded, member
 from housecount.api.errors import NoSuchAddress, NotForRole, SignInNeeded, from_error
 from housecount.live.queries import MOST, changes_since, latest
 from housecount.tenancy.access import MemberRequest, TenantRequest
@@ -135,6 +135,8 @@ def who(request: HttpRequest) -> HttpResponse:
         return from_error(caller.bearer_trouble)
     if not caller.user.is_authenticated:
         return from_error(SignInNeeded("Sign in first, or use an API token."))
+    if caller.held_back_from is not None:
+        return from_error(SecondFactorNeeded())
     if caller.organisation is None:
         return from_error(NotForRole("You do not belong to an organisation here."))
     caller = member(request)

@@ -199,7 +199,7 @@ def document_pdf(request: HttpRequest, document_id: UUID) -> HttpResponse:  # no
 
 
 # --- Steps ----------------------------------------------------------------------------------------------
-def _step(name: str, summary: str, work: Callable[[UUID, Json, HttpRequest], UUID], **body: Json) -> None:
+def step(name: str, summary: str, work: Callable[[UUID, Json, HttpRequest], UUID], **body: Json) -> None:
     """Add `POST /documents/{id}/name`, which takes the fields of `body` and answers with the document that `work`
     names."""
 
@@ -258,22 +258,22 @@ def _use_credit(document_id: UUID, data: Json, request: HttpRequest) -> UUID:
 
 
 _REASON: Json = {"type": ["string", "null"], "maxLength": 2000}
-_step(
+step(
     "approve",
     "Approve a draft",
     lambda document_id, _, request: services.approve(document_id, member(request).user).pk,
 )
-_step(
+step(
     "reopen",
     "Make an approved document a draft again",
     lambda document_id, _, request: services.reopen(document_id, member(request).user).pk,
 )
-_step(
+step(
     "issue",
     "Issue a document",
     lambda document_id, _, request: services.issue_one(document_id, member(request).user, timezone.now()).pk,
 )
-_step(
+step(
     "void",
     "Make an issued document void",
     lambda document_id, data, request: (
@@ -281,7 +281,7 @@ _step(
     ),
     reason=_REASON,
 )
-_step(
+step(
     "write-off",
     "Write off what will never be paid",
     lambda document_id, data, request: (
@@ -289,7 +289,7 @@ _step(
     ),
     reason=_REASON,
 )
-_step(
+step(
     "pay",
     "Record a payment",
     _pay,
@@ -302,7 +302,7 @@ _step(
     reference={"type": ["string", "null"], "maxLength": 200},
     method={"type": ["string", "null"], "maxLength": 40},
 )
-_step(
+step(
     "credit",
     "Issue a credit note; answers with it",
     _credit,
@@ -311,7 +311,7 @@ _step(
         "anyOf": [{"type": "array", "items": openapi.one("CreditLine")}, {"type": "null"}],
     },
 )
-_step(
+step(
     "use-credit",
     "Use what is too much on a document, or left of a note, towards another",
     _use_credit,

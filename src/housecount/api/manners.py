@@ -21,7 +21,13 @@ from housecount.tenancy import tokens
 from housecount.tenancy.access import TenantRequest
 
 View = Callable[..., HttpResponseBase]
-PRODUCED = ("application/json", "application/problem+json", "application/pdf", "text/event-stream")
+PRODUCED = (
+    "application/json",
+    "application/problem+json",
+    "application/pdf",
+    "application/xml",
+    "text/event-stream",
+)
 
 
 class TooLarge(HousecountError):

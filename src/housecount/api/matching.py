@@ -9,12 +9,13 @@ from ninja import Router
 from housecount.api import bodies, openapi
 from housecount.api.access import SELLERS, member
 from housecount.api.errors import NoSuchAddress
-from housecount.api.schema_shows import LinkedOut, SuggestionsOut
+from housecount.api.schema_shows import LinkedOut, RevivedOut, SuggestionsOut
 from housecount.box_office import matching, queries
-from housecount.box_office.models import Suggestion
+from housecount.box_office.models import Show, Suggestion
 
 router = Router(tags=["shows"])
 _WRITE = "sales:write"
+_MOST_IDS = 200
 
 
 @router.get(
@@ -65,6 +66,12 @@ def suggestions(request: HttpRequest) -> dict[str, Any]:
 def decline(request: HttpRequest, suggestion_id: UUID) -> dict[str, Any]:
     """The suggestion is not made again; the listing stays with the show it counts for."""
     bodies.nothing(request)
+    found = _suggestion(request, suggestion_id)
+    matching.decline(found)
+    return {"listing": found.listing_id, "show": found.listing.show_id}
+
+
+def _suggestion(request: HttpRequest, suggestion_id: UUID) -> Suggestion:
     found = (
         Suggestion.objects.filter(organisation_id=member(request).organisation.pk, pk=suggestion_id)
         .select_related("listing")
@@ -72,8 +79,59 @@ def decline(request: HttpRequest, suggestion_id: UUID) -> dict[str, Any]:
     )
     if found is None:
         raise NoSuchAddress("There is no such suggestion.")
-    matching.decline(found)
+    return found
+
+
+@router.post(
+    "/suggestions/{uuid:suggestion_id}/restore",
+    **openapi.writes(
+        LinkedOut,
+        scope=_WRITE,
+        roles=SELLERS,
+        name="restore_suggestion",
+        summary="Take back that a suggested show is not it",
+        body=openapi.fields(),
+        body_needed=False,
+    ),
+)
+def restore(request: HttpRequest, suggestion_id: UUID) -> dict[str, Any]:
+    """The suggestion waits for a decision again."""
+    bodies.nothing(request)
+    found = _suggestion(request, suggestion_id)
+    matching.restore(found)
     return {"listing": found.listing_id, "show": found.listing.show_id}
+
+
+@router.post(
+    "/shows/{uuid:show_id}/revive",
+    **openapi.writes(
+        RevivedOut,
+        scope=_WRITE,
+        roles=SELLERS,
+        name="revive_show",
+        summary="Take back that a show was merged into another",
+        body=openapi.fields(
+            listings={"type": "array", "items": openapi.UUID_FIELD, "maxItems": 200, "needed": True},
+            acts={"type": "array", "items": openapi.UUID_FIELD, "maxItems": 200},
+        ),
+    ),
+)
+def revive(request: HttpRequest, show_id: UUID) -> dict[str, Any]:
+    """The show is one of its own again, with those of `listings`, and of `acts` (memberships), that went along."""
+    data = bodies.read_object(request, "listings", "acts")
+    wanted = [_ids(data, name, needed=name == "listings") for name in ("listings", "acts")]
+    organisation_id = member(request).organisation.pk
+    source = Show.objects.filter(organisation_id=organisation_id, pk=show_id).first()
+    if source is None:
+        raise NoSuchAddress("There is no such show.")
+    return {"show": source.pk, "apart_from": matching.revive(source, *wanted).pk}
+
+
+def _ids(data: bodies.Json, name: str, *, needed: bool) -> list[UUID]:
+    given = data.get(name) if needed else data.get(name, [])
+    if not isinstance(given, list) or len(given) > _MOST_IDS:
+        raise bodies.BadBody(f"{name}: a list of at most {_MOST_IDS} ids is expected.")
+    return [bodies.key({name: each}, name) for each in given]
 
 
 @router.post(

@@ -7,15 +7,30 @@ from uuid import UUID
 from django.http import HttpRequest
 from ninja import Field, Query, Router, Schema
 
-from housecount.api import openapi, paging
+from housecount.api import bodies, openapi, paging
 from housecount.api.access import ADMINS, EVERYBODY, member
 from housecount.api.paging import Next, PageAsked
-from housecount.tenancy import queries, tokens
+from housecount.api.schema_office import ChoicesOut
+from housecount.core.errors import HousecountError, NextStep
+from housecount.invoices.models import Document
+from housecount.sync import notices
+from housecount.sync.troubles import Cause
+from housecount.tenancy import queries, services, tokens
+from housecount.tenancy.access import MemberRequest
 from housecount.tenancy.identity import Role
-from housecount.tenancy.models import Organisation
+from housecount.tenancy.models import Membership, Organisation
 
 router = Router(tags=["organisation"])
-_READ = "settings:read"
+_READ, _WRITE = "settings:read", "settings:write"
+_EDITABLE = ("name", "timezone", "currency", "country")
+
+
+class Fixed(HousecountError):
+    """A fact of the organisation that its documents stand on."""
+
+    code = "fixed"
+    http_status = 409
+    next_step = NextStep.NEVER
 
 
 class OrganisationOut(Schema):
@@ -140,6 +155,101 @@ def _organisation(found: Organisation) -> dict[str, Any]:
         "currency": found.currency,
         "country": found.country,
     }
+
+
+@router.patch(
+    "/organisation",
+    **openapi.writes(
+        OrganisationOut,
+        scope=_WRITE,
+        roles=ADMINS,
+        name="edit_organisation",
+        summary="Change the organisation",
+        body=openapi.fields(
+            name={"type": "string", "minLength": 1, "maxLength": 200},
+            timezone={"type": "string", "maxLength": 64, "description": "Such as Australia/Sydney."},
+            currency={"type": "string", "pattern": "^[A-Za-z]{3}$"},
+            country={"type": "string", "pattern": "^[A-Za-z]{2}$"},
+        ),
+        body_needed=False,
+    ),
+)
+def edit_organisation(request: HttpRequest) -> dict[str, Any]:
+    """The organisation with the given fields changed. Currency and country are fixed once a document was written."""
+    here = member(request).organisation
+    data = bodies.read_object(request, *_EDITABLE)
+    values = {name: bodies.text(data, name) if name in data else getattr(here, name) for name in _EDITABLE}
+    fixed = [name for name in ("currency", "country") if values[name].strip().upper() != getattr(here, name)]
+    if fixed and Document.objects.filter(organisation_id=here.pk).exists():
+        raise Fixed(f"{' and '.join(fixed)}: fixed since the first document was written.")
+    return _organisation(services.change_organisation(here, **values))
+
+
+@router.get(
+    "/notifications",
+    **openapi.reads(ChoicesOut, scope=_READ, name="notifications", summary="What one is mailed about"),
+)
+def notifications(request: HttpRequest) -> dict[str, Any]:
+    """The causes of alerts, and whether whoever asks is mailed about each."""
+    return _choices(member(request))
+
+
+@router.patch(
+    "/notifications",
+    **openapi.writes(
+        ChoicesOut,
+        scope=_WRITE,
+        name="edit_notifications",
+        summary="Choose what one is mailed about",
+        body=openapi.fields(
+            mail={
+                "type": "object",
+                "propertyNames": {"enum": sorted(Cause)},
+                "additionalProperties": {"type": "boolean"},
+                "needed": True,
+                "description": "By cause; those that are left out stay as they are.",
+            }
+        ),
+    ),
+)
+def edit_notifications(request: HttpRequest) -> dict[str, Any]:
+    """One's own choices; nobody else's are touched."""
+    caller = member(request)
+    given = bodies.read_object(request, "mail").get("mail")
+    causes = {each.value for each in Cause}
+    if not isinstance(given, dict) or not all(
+        name in causes and isinstance(wanted, bool) for name, wanted in given.items()
+    ):
+        raise bodies.BadBody(f"mail: causes with true or false are expected: {', '.join(sorted(causes))}.")
+    mine = _membership(caller)
+    chosen = {each.cause: each.mail for each in notices.choices(mine)} | given
+    notices.choose(mine, [cause for cause, wanted in chosen.items() if wanted])
+    return _choices(caller)
+
+
+def _membership(caller: MemberRequest) -> Membership:
+    return next(each for each in caller.memberships if each.organisation_id == caller.organisation.pk)
+
+
+def _choices(caller: MemberRequest) -> dict[str, Any]:
+    return {"choices": [each._asdict() for each in notices.choices(_membership(caller))]}
+
+
+@router.post(
+    "/tokens/{uuid:token_id}/revoke",
+    **openapi.writes(
+        TokenOut,
+        scope=_WRITE,
+        name="revoke_token",
+        summary="Revoke an API token",
+        body=openapi.fields(),
+        body_needed=False,
+    ),
+)
+def revoke_token(request: HttpRequest, token_id: UUID) -> dict[str, Any]:
+    """One of one's own, or, for an admin, any: it is refused from now on."""
+    bodies.nothing(request)
+    return tokens.document(tokens.revoke(member(request).organisation.pk, token_id))
 
 
 @router.get(

@@ -125,6 +125,26 @@ class DeductedOut(Schema):
     amount: int
 
 
+class XeroMarkOut(Schema):
+    """How a document is in Xero. `drift`: it was written, and somebody changed it there."""
+
+    stage: Literal[
+        "planned",
+        "drafted",
+        "approved",
+        "done",
+        "blocked",
+        "rejected",
+        "conflict",
+        "differs",
+        "unknown",
+        "drift",
+    ]
+    reason: str | None = Field(description="Why it is no further, or what differs.")
+    id: str | None = Field(description="Its id in Xero.")
+    url: str | None = Field(description="Where a person looks at it in Xero.")
+
+
 class DocumentOut(Schema):
     """An invoice, a recipient-created one, a note, a deposit or a statement, with where it stands now."""
 
@@ -167,7 +187,7 @@ class DocumentOut(Schema):
     created_at: datetime
     approved_at: datetime | None
     issued_at: datetime | None
-    xero: dict[str, Any] | None
+    xero: XeroMarkOut | None = Field(description="Null: it was never to be written to Xero.")
 
 
 class DocumentsOut(Schema):

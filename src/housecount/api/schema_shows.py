@@ -19,7 +19,12 @@ class ShowsAsked(PageAsked):
     until: Moment | None = Field(None, description="Those that start before.")
     venue: UUID | None = None
     platform: str = Field("", description="Those with a listing there.", max_length=40)
-    order: Literal["soonest", "latest"] = Field("soonest", description="By their start.")
+    run: str = Field("", description="Those of this title, whatever its case.", max_length=300)
+    order: Literal["soonest", "latest", "sold", "share", "gross", "recent"] = Field(
+        "soonest",
+        description="By their start; or by what they sold, how full they are, their gross, or what they sold in the "
+        "last 24 hours, the most first. Places in such a ranking change as sales come: read it in one go.",
+    )
 
 
 class ShowsOut(Schema):
@@ -198,3 +203,10 @@ class LinkedOut(Schema):
 
     listing: UUID
     show: UUID
+
+
+class RevivedOut(Schema):
+    """A show that is one of its own again, and the one that it had been merged into."""
+
+    show: UUID
+    apart_from: UUID

@@ -25,7 +25,7 @@ from housecount.api.schema_shows import (
 )
 from housecount.box_office import matching, queries, services
 from housecount.box_office.models import Order, SalesEntry, Venue
-from housecount.box_office.show_lists import ShowFilter, matching_shows
+from housecount.box_office.show_lists import ShowFilter, matching_shows, run_of, show_ids
 from housecount.core.counting import Figures
 from housecount.sync.queries import (
     ShowCount,
@@ -37,6 +37,8 @@ from housecount.sync.queries import (
 
 router = Router(tags=["shows"])
 _READ, _WRITE = "sales:read", "sales:write"
+_RANKINGS = {"sold", "share", "gross", "recent"}
+_LAST_PLACE = 1_000_000
 
 
 @router.get("/sales", **openapi.reads(SalesOut, scope=_READ, name="sales", summary="The count"))
@@ -49,7 +51,7 @@ def sales(request: HttpRequest, show: UUID | None = None) -> dict[str, Any]:
 
 @router.get("/shows", **openapi.reads(ShowsOut, scope=_READ, name="shows", summary="Shows"))
 def shows(request: HttpRequest, asked: Query[ShowsAsked]) -> dict[str, Any]:
-    """A page of shows by their start, each as in the count."""
+    """A page of shows by their start or in a ranking, each as in the count."""
     organisation_id = member(request).organisation.pk
     text = asked.q.replace("\x00", "").strip()
     wanted = ShowFilter(
@@ -58,7 +60,17 @@ def shows(request: HttpRequest, asked: Query[ShowsAsked]) -> dict[str, Any]:
         asked.until,
         asked.venue,
         asked.platform.replace("\x00", ""),
+        run_of(asked.run.replace("\x00", "")),
     )
+    if asked.order in _RANKINGS:
+        page, after = _ranked(organisation_id, wanted, asked)
+    else:
+        page, after = _by_start(organisation_id, wanted, asked)
+    counts = {count.show.id: count for count in count_shows(organisation_id, timezone.now(), page)}
+    return {"shows": [show_document(counts[key]) for key in page if key in counts], "next": after}
+
+
+def _by_start(organisation_id: UUID, wanted: ShowFilter, asked: ShowsAsked) -> tuple[list[UUID], str | None]:
     rows = matching_shows(organisation_id, wanted)
     latest = asked.order == "latest"
     if asked.cursor:
@@ -70,14 +82,28 @@ def shows(request: HttpRequest, asked: Query[ShowsAsked]) -> dict[str, Any]:
     order = ("-starts_at", "-pk") if latest else ("starts_at", "pk")
     keys = list(rows.order_by(*order).values_list("starts_at", "pk")[: asked.limit + 1])
     page = keys[: asked.limit]
-    counts = {
-        count.show.id: count
-        for count in count_shows(organisation_id, timezone.now(), [key for _, key in page])
-    }
-    return {
-        "shows": [show_document(counts[key]) for _, key in page if key in counts],
-        "next": paging.encode(*page[-1]) if len(keys) > asked.limit else None,
-    }
+    return [key for _, key in page], paging.encode(*page[-1]) if len(keys) > asked.limit else None
+
+
+def _ranked(organisation_id: UUID, wanted: ShowFilter, asked: ShowsAsked) -> tuple[list[UUID], str | None]:
+    # A place is all that a ranking has to go on from: what a show sold changes under it.
+    start = 0
+    if asked.cursor:
+        order, place = paging.decode(asked.cursor, 2)
+        start = paging.number(place)
+        if order != asked.order or start > _LAST_PLACE:
+            raise paging.BadCursor
+    found = show_ids(
+        organisation_id,
+        wanted,
+        newest_first=False,
+        limit=asked.limit + 1,
+        offset=start,
+        sort=asked.order,
+        now=timezone.now(),
+    )
+    page = found[: asked.limit]
+    return page, paging.encode(asked.order, start + len(page)) if len(found) > asked.limit else None
 
 
 @router.get(

@@ -1,32 +1,32 @@
-"""Accounts, reads and webhooks over HTTP: how fresh the count is, and why."""
+"""Accounts, reads, gaps and alerts over HTTP: how fresh the count is, and why."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
-from ninja import Field, Query, Router, Schema, Status
+from ninja import Query, Router, Schema, Status
 
 from housecount.api import bodies, openapi, paging
 from housecount.api.access import SELLERS, member
 from housecount.api.errors import NoSuchAddress
-from housecount.api.paging import Moment, Next, PageAsked
+from housecount.api.paging import Next, PageAsked
+from housecount.api.schema_office import AlertsOut, AsidesOut, ReadNowOut
 from housecount.box_office.ledger import AccountKey
 from housecount.box_office.models import Account, AccountState
+from housecount.box_office.queries import set_aside
 from housecount.core.errors import HousecountError
-from housecount.intake import queries as hook_queries
-from housecount.intake import services as hook_services
-from housecount.intake.models import Hook, Verdict
-from housecount.intake.models import Status as HookStatus
-from housecount.sync import agenda
+from housecount.sync import agenda, watching
+from housecount.sync.alerts import open_alerts
 from housecount.sync.models import Gap, ReadRun
 from housecount.sync.queries import account_documents
 from housecount.tenancy.identity import Identity, acting_as
 
 router = Router(tags=["sync"])
 _READ, _WRITE = "sync:read", "sync:write"
+_MOST_ASIDE = 200
 
 
 class NotRead(HousecountError):
@@ -112,52 +112,10 @@ class GapsOut(Schema):
     next: Next
 
 
-class HookOut(Schema):
-    """One webhook as it arrived, with what became of it."""
-
-    id: int
-    account: UUID | None
-    platform: str
-    received_at: str
-    action: str
-    verdict: Verdict
-    status: HookStatus
-    attempts: int
-    next_try_at: str | None
-    handled_at: str | None
-    outcome: str
-    explanation: str
-    touches: list[dict[str, object]]
-
-
-class HookDetailOut(HookOut):
-    """The same with what it said. Secrets and e-mail addresses were taken out before it was stored."""
-
-    webhook_id: str
-    headers: dict[str, object]
-    body: str
-
-
-class HooksOut(Schema):
-    """A page of webhooks, the latest first."""
-
-    hooks: list[HookOut]
-    next: Next
-
-
 class OfAccount(PageAsked):
     """Which account's, and which page."""
 
     account: UUID | None = None
-
-
-class HooksAsked(OfAccount):
-    """Which webhooks."""
-
-    status: Literal["", "waiting", "done", "ignored", "dead"] = ""
-    since: Moment | None = Field(None, description="Those received then or later; with an offset.")
-    until: Moment | None = Field(None, description="Those received before.")
-    object: str = Field("", description="Those that point at this object.", max_length=100)
 
 
 @router.get(
@@ -189,6 +147,7 @@ def _no_account() -> NoSuchAddress:
     **openapi.writes(
         AskedOut,
         scope=_WRITE,
+        roles=SELLERS,
         name="read_account",
         summary="Read an account now",
         status=202,
@@ -279,76 +238,56 @@ def gaps(request: HttpRequest, asked: Query[OfAccount]) -> dict[str, Any]:
     }
 
 
-# --- The webhook log: for those who decide what belongs together, as its rows are -------------------------
-@router.get(
-    "/hooks",
-    **openapi.reads(HooksOut, scope=_READ, roles=SELLERS, name="hooks", summary="The webhook log"),
-)
-def hooks(request: HttpRequest, asked: Query[HooksAsked]) -> dict[str, Any]:
-    """Webhooks that arrived, the latest first, with what became of them."""
-    rows = hook_queries.hooks_of(
-        member(request).organisation.pk,
-        account_id=asked.account,
-        statuses=[asked.status] if asked.status else (),
-        since=asked.since,
-        until=asked.until,
-        object_id=asked.object.replace("\x00", ""),
-    )
-    if asked.cursor:
-        when, number = paging.decode(asked.cursor, 2)
-        moment, key = paging.moment(when), paging.number(number)
-        rows = rows.filter(Q(received_at__lt=moment) | Q(received_at=moment, pk__lt=key))
-    found = list(rows.order_by("-received_at", "-pk")[: asked.limit + 1])
-    page = found[: asked.limit]
-    return {
-        "hooks": [hook_queries.document(each, {}) for each in page],
-        "next": paging.encode(page[-1].received_at, page[-1].pk) if len(found) > asked.limit else None,
-    }
-
-
-@router.get(
-    "/hooks/{int:hook_id}",
-    **openapi.reads(HookDetailOut, scope=_READ, roles=SELLERS, name="hook", summary="A webhook"),
-)
-def hook(request: HttpRequest, hook_id: int) -> dict[str, Any]:
-    """What it said, and what became of it."""
-    return _detail(_hook(request, hook_id))
-
-
-def _hook(request: HttpRequest, hook_id: int) -> Hook:
-    rows = hook_queries.hooks_of(member(request).organisation.pk)
-    found = rows.filter(pk=hook_id).first() if 0 <= hook_id < 2**63 else None
-    if found is None:
-        raise NoSuchAddress("There is no such webhook in the log.")
-    return found
-
-
-def _detail(found: Hook) -> dict[str, Any]:
-    return hook_queries.document(found, {}) | {
-        "webhook_id": found.webhook_id,
-        "headers": found.headers,
-        "body": hook_queries.readable_body(found),
-    }
-
-
 @router.post(
-    "/hooks/{int:hook_id}/replay",
+    "/accounts/read",
     **openapi.writes(
-        HookDetailOut,
+        ReadNowOut,
         scope=_WRITE,
         roles=SELLERS,
-        name="replay_hook",
-        summary="Have a webhook handled again",
+        name="read_accounts",
+        summary="Read all accounts now",
+        status=202,
         body=openapi.fields(),
         body_needed=False,
     ),
 )
-def replay_hook(request: HttpRequest, hook_id: int) -> dict[str, Any]:
-    """What it points at is read again; nothing is counted twice by that."""
+def read_accounts(request: HttpRequest) -> Any:
+    """Every account that holds a key that works; those that wait for a person are left out."""
     bodies.nothing(request)
-    found = _hook(request, hook_id)
-    organisation_id = member(request).organisation.pk
-    with acting_as(Identity.system(organisation_id)):
-        hook_services.replay(hook_queries.hooks_of(organisation_id).filter(pk=found.pk))
-    found.refresh_from_db()
-    return _detail(found)
+    caller = member(request)
+    found = watching.ask_now(caller.organisation.pk, timezone.now(), by=caller.user.pk)
+    return Status(202, {"accounts": [each.pk for each in found]})
+
+
+@router.get("/alerts", **openapi.reads(AlertsOut, scope=_READ, name="alerts", summary="What is wrong now"))
+def alerts(request: HttpRequest) -> dict[str, Any]:
+    """What a person should know, as long as it is not over: the latest first."""
+    names = ("id", "cause", "subject", "text", "advice", "opened_at")
+    return {
+        "alerts": [
+            {name: getattr(each, name) for name in names}
+            for each in open_alerts(member(request).organisation.pk)
+        ]
+    }
+
+
+@router.get(
+    "/set-aside",
+    **openapi.reads(AsidesOut, scope=_READ, name="set_aside", summary="Records that could not be read"),
+)
+def list_set_aside(request: HttpRequest) -> dict[str, Any]:
+    """What could not be read, or was odd in what could, and why."""
+    return {
+        "records": [
+            {
+                "account": each.account_id,
+                "kind": each.kind,
+                "external_id": each.external_id,
+                "event": each.event_id,
+                "kept": each.notice,
+                "reason": each.reason,
+                "first_seen": each.first_seen,
+            }
+            for each in set_aside(member(request).organisation.pk, _MOST_ASIDE)
+        ]
+    }

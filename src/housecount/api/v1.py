@@ -4,21 +4,26 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from housecount.api import (
+    acts,
     analytics,
     changes,
+    document_post,
     documents,
     errors,
+    hooks,
     matching,
+    office,
     organisation,
     parties,
     reports,
     shows,
     sync,
+    xero,
 )
 from housecount.api.openapi import HousecountAPI
 
 api = HousecountAPI(
-    inputs=(*parties.INPUTS, *documents.INPUTS),
+    inputs=(*parties.INPUTS, *documents.INPUTS, *office.INPUTS, *acts.INPUTS),
     outputs=reports.OUTPUTS,
     title="Housecount",
     version="1",
@@ -29,8 +34,11 @@ api = HousecountAPI(
     openapi_url="/openapi.json",
 )
 errors.install(api)
-for each in (shows, analytics, matching, sync, organisation, parties, reports, changes):
+for each in (
+    shows, acts, analytics, matching, sync, hooks, organisation, parties, office, reports, xero, changes,
+):  # fmt: skip
     api.add_router("", each.router)
+document_post.add_steps()
 documents.install(api)
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
+from housecount.cli import demo_books
 from housecount.cli.output import note, progress
 from housecount.core.errors import HousecountError
 from housecount.installation import database, environment, files, leash, migrations, ports, setup
@@ -53,6 +54,9 @@ class _State(msgspec.Struct):
     eventbrite_port: int
     humanitix_port: int
     password: str
+    xero_port: int = 0
+    # Known once the invented Xero has said it; the same at every start.
+    xero: dict[str, str] = {}
 
 
 class _SandboxAccount(msgspec.Struct):
@@ -65,6 +69,7 @@ class _SandboxAccount(msgspec.Struct):
 class _SandboxPlatform(msgspec.Struct):
     url: str
     accounts: list[_SandboxAccount]
+    apps: list[demo_books.App] = []
 
 
 @click.command()
@@ -96,7 +101,8 @@ def demo(host: str, port: int, season: str, seed: int, trickle: float, fresh: bo
 def _run(supervisor: Supervisor, home: Path, state: _State, host: str, port: int, trickle: float) -> None:
     logs = home / "logs"
     logs.mkdir(mode=0o700, exist_ok=True)
-    sandbox = supervisor.add(_sandbox(home, state, trickle))
+    address = _loopback_url(host, port)
+    sandbox = supervisor.add(_sandbox(home, state, address, trickle))
     note("Starting the database and the invented platforms...")
     setup.set_up_django()
     if migrations.behind(database.application_url()):
@@ -106,6 +112,8 @@ def _run(supervisor: Supervisor, home: Path, state: _State, host: str, port: int
     database.keep_alive()
     from housecount.cli.serve import site_children
 
+    if not state.xero:
+        _introduce_xero(home, state, _wait_for_sandbox(sandbox)["xero"].apps, address)
     site = [supervisor.add(child) for child in site_children(host, port, logs / "site.log")]
     platforms = _wait_for_sandbox(sandbox)
     organisation = _furnish(platforms, state)
@@ -118,6 +126,10 @@ def _run(supervisor: Supervisor, home: Path, state: _State, host: str, port: int
             if row["error"]:
                 note(f"{row['name']}: {row['error']['message']}")
     _print_count(organisation)
+    if not demo_books.connected(organisation):
+        note("Connecting the books to the invented Xero...")
+        if trouble := demo_books.keep(organisation, platforms["xero"].url):
+            note(trouble)
     supervisor.add(
         Child(
             "worker", leash.command("housecount.cli.main", "worker", "--grace", "2"), log=logs / "worker.log"
@@ -192,8 +204,13 @@ def _remembered(home: Path, season: str, seed: int) -> _State:
         note("This demo has another season already; --fresh starts anew.")
     state.eventbrite_port = _free_port(state.eventbrite_port)
     state.humanitix_port = _free_port(state.humanitix_port)
-    files.write_private(path, msgspec.json.encode(state).decode())
+    state.xero_port = _free_port(state.xero_port)
+    _remember(home, state)
     return state
+
+
+def _remember(home: Path, state: _State) -> None:
+    files.write_private(home / _STATE_FILE, msgspec.json.encode(state).decode())
 
 
 def _free_port(wanted: int) -> int:
@@ -217,20 +234,8 @@ def _loopback_url(host: str, port: int) -> str:
 
 def _surround(home: Path, state: _State, public_url: str) -> None:
     """Make this process and its children see the demo's own home, database and platforms, and no other."""
-    variables = {
-        "EVENTBRITE_API_URL": f"http://127.0.0.1:{state.eventbrite_port}/v3",
-        "HUMANITIX_API_URL": f"http://127.0.0.1:{state.humanitix_port}/v1",
-        "EVENTBRITE_CALL_LIMIT": str(_CALL_LIMIT),
-        "HUMANITIX_CALL_LIMIT": str(_CALL_LIMIT),
-        "HOUSECOUNT_READ_EVERY": str(_READ_EVERY_SECONDS),
-        # Eventbrite's webhooks come here: an order is in the count a moment later.
-        "HOUSECOUNT_PUBLIC_URL": public_url,
-    }
-    lines = ["# Written by housecount demo: commands that use this home speak to the invented platforms."]
-    files.write_private(
-        home / environment.SETTINGS_FILE,
-        "\n".join([*lines, *(f"{name}={value}" for name, value in variables.items()), ""]),
-    )
+    variables = _variables(state, public_url)
+    _write_settings(home, variables)
     if os.environ.pop("DATABASE_URL", None):
         note("The demo has a database of its own; DATABASE_URL is left alone.")
     kept = {"HOUSECOUNT_ALLOWED_HOSTS"}
@@ -244,8 +249,42 @@ def _surround(home: Path, state: _State, public_url: str) -> None:
     environment.load.cache_clear()
 
 
+def _variables(state: _State, public_url: str) -> dict[str, str]:
+    return {
+        "EVENTBRITE_API_URL": f"http://127.0.0.1:{state.eventbrite_port}/v3",
+        "HUMANITIX_API_URL": f"http://127.0.0.1:{state.humanitix_port}/v1",
+        "EVENTBRITE_CALL_LIMIT": str(_CALL_LIMIT),
+        "HUMANITIX_CALL_LIMIT": str(_CALL_LIMIT),
+        "XERO_API_URL": f"http://127.0.0.1:{state.xero_port}/api.xro/2.0",
+        "XERO_IDENTITY_URL": f"http://127.0.0.1:{state.xero_port}",
+        "XERO_LOGIN_URL": f"http://127.0.0.1:{state.xero_port}",
+        "XERO_CALLS_PER_MINUTE": str(_CALL_LIMIT),
+        **state.xero,
+        "HOUSECOUNT_READ_EVERY": str(_READ_EVERY_SECONDS),
+        # Eventbrite's webhooks come here: an order is in the count a moment later.
+        "HOUSECOUNT_PUBLIC_URL": public_url,
+    }
+
+
+def _write_settings(home: Path, variables: dict[str, str]) -> None:
+    lines = ["# Written by housecount demo: commands that use this home speak to the invented platforms."]
+    files.write_private(
+        home / environment.SETTINGS_FILE,
+        "\n".join([*lines, *(f"{name}={value}" for name, value in variables.items()), ""]),
+    )
+
+
+def _introduce_xero(home: Path, state: _State, apps: list[demo_books.App], public_url: str) -> None:
+    """From now on the registration with the invented Xero is known, here and in what is started from here."""
+    state.xero = demo_books.registration(apps)
+    _remember(home, state)
+    _write_settings(home, _variables(state, public_url))
+    os.environ |= state.xero
+    environment.load.cache_clear()
+
+
 # --- Its parts ----------------------------------------------------------------------------------------
-def _sandbox(home: Path, state: _State, trickle: float) -> Child:
+def _sandbox(home: Path, state: _State, address: str, trickle: float) -> Child:
     arguments = {
         "--season": state.season,
         "--seed": str(state.seed),
@@ -254,8 +293,12 @@ def _sandbox(home: Path, state: _State, trickle: float) -> Child:
         "--humanitix-port": str(state.humanitix_port),
         "--trickle": str(trickle),
         "--journal": str(home / "season.journal"),
+        "--xero-port": str(state.xero_port),
+        "--xero-books": str(home / "xero.books"),
+        "--xero-site": address,
         "--humanitix-limit": str(_CALL_LIMIT),
         "--eventbrite-limit": str(_CALL_LIMIT),
+        "--xero-limit": str(_CALL_LIMIT),
     }
     flat = [part for pair in arguments.items() for part in pair]
     output = home / "sandbox.json"

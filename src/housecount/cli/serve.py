@@ -154,11 +154,13 @@ def edge_application() -> "Edge":
     from housecount.intake.edge.proxy import Pages
     from housecount.intake.edge.schedule import Schedule
     from housecount.intake.edge.store import Store
+    from housecount.intake.edge.xero import PLATFORM as XERO
     from housecount.platforms.registry import SOURCES
 
     found = environment.load()
     logging.config.dictConfig(logs.settings(found.home))
     secrets = {platform: getattr(found, f"{platform}_webhook_secret", None) for platform in SOURCES}
+    secrets[XERO] = found.xero_webhook_key
     address = os.environ.get(_PAGES)
     pages = Pages(address) if address else None
     events = None

@@ -42,7 +42,8 @@ def connect(
 ) -> None:
     """Connect the organisation's books. Without --custom it prints the address to open.
 
-    What Xero's page sends back goes to --code and --state of this same command.
+    Xero sends the browser back to the site, where an admin is signed in. Where none is served, what it sends goes to
+    --code and --state of this same command.
     """
     from housecount.tenancy.identity import Identity, acting_as
     from housecount.tenancy.queries import organisation_by_slug
@@ -166,17 +167,107 @@ def push(slug: str) -> None:
         raise click.exceptions.Exit(1)
 
 
+@xero.command("pull")
+@organisation_option
+@click.option("--full", is_flag=True, help="Read everything anew, not only what changed since the last time.")
+@json_option
+@with_database
+def pull(slug: str, full: bool) -> None:
+    """Read what changed in Xero: payments come back, edits show as drift. Exits 0 only when it was read to the end."""
+    from housecount.tenancy.queries import organisation_by_slug
+    from housecount.xero import services
+
+    found = organisation_by_slug(slug)
+    with progress() as shown:
+        task = shown.task("Reading Xero")
+        outcome = asyncio.run(
+            services.pull(found.pk, full=full, on_progress=lambda rows: task.update(rows, None))
+        )
+        task.finish()
+    document = {
+        "rows": outcome.rows,
+        "payments": outcome.payments,
+        "taken_back": outcome.taken_back,
+        "waiting": outcome.waiting,
+        "drift": outcome.drift,
+        "requests": outcome.requests,
+        "stopped": outcome.stopped or None,
+        "resumes_at": outcome.resumes_at,
+    }
+    text = f"{outcome.payments} payments taken over, {outcome.taken_back} taken back."
+    if outcome.waiting:
+        text += f"\n{outcome.waiting} payments in Xero wait: housecount xero drift says for what."
+    if outcome.drift:
+        text += f"\n{outcome.drift} documents are no longer what was issued: housecount xero drift."
+    if outcome.stopped:
+        text += f"\n{outcome.stopped}" + (
+            f" It goes on at {outcome.resumes_at:%Y-%m-%d %H:%M} UTC." if outcome.resumes_at else ""
+        )
+    emit(document, text)
+    if outcome.stopped:
+        raise click.exceptions.Exit(1)
+
+
+@xero.command("automatic")
+@click.argument("switch", type=click.Choice(["on", "off"]))
+@organisation_option
+@json_option
+@with_database
+def automatic(slug: str, switch: str) -> None:
+    """Whether the worker writes what is issued by itself, soon after."""
+    from housecount.tenancy.identity import Identity, acting_as
+    from housecount.tenancy.queries import organisation_by_slug
+    from housecount.xero import services
+
+    found = organisation_by_slug(slug)
+    with acting_as(Identity.system(found.pk)):
+        row = services.set_automatic(found.pk, on=switch == "on")
+    said = "is written by itself" if row.automatic else "waits for housecount xero push"
+    emit({"automatic": row.automatic}, f"What is issued {said}.")
+
+
+@xero.command("by-hand")
+@click.argument("document")
+@organisation_option
+@json_option
+@with_database
+def by_hand(slug: str, document: str) -> None:
+    """Say that what cannot be written of DOCUMENT (its id) was entered in Xero by hand. Exits 1 when nothing waits."""
+    from housecount.invoices import here
+    from housecount.tenancy.identity import Identity, acting_as
+    from housecount.tenancy.queries import organisation_by_slug
+    from housecount.xero import services
+
+    found = organisation_by_slug(slug)
+    with acting_as(Identity.system(found.pk)):
+        row = here.document(document)
+        settled = services.by_hand(found.pk, row.pk, datetime.now(UTC))
+    emit(
+        {"document": str(row.pk), "settled": settled},
+        f"{row.number}: {settled} entered by hand."
+        if settled
+        else f"Nothing of {row.number} waits for that.",
+    )
+    if not settled:
+        raise click.exceptions.Exit(1)
+
+
 @xero.command("drift")
 @organisation_option
 @json_option
 @with_database
 def drift(slug: str) -> None:
-    """Where documents in Xero are no longer what was issued: both sides. Exits 1 when there is any."""
+    """Where documents in Xero are no longer what was issued: both sides. Exits 1 when there is any.
+
+    What changed in Xero is read first; where that does not work, what was known before is told.
+    """
     from housecount.tenancy.queries import organisation_by_slug
     from housecount.xero import services
 
     found = organisation_by_slug(slug)
-    rows = asyncio.run(services.drift(found.pk))
+    rows, stopped = asyncio.run(services.drift(found.pk))
+    if stopped:
+        note(f"Xero was not read just now: {stopped}")
     cells = [[each.number, each.field, each.ours, each.xero] for each in rows]
     emit(
         {"drift": [each._asdict() for each in rows]},
@@ -184,7 +275,7 @@ def drift(slug: str) -> None:
             table(["Document", "Field", "Ours", "Xero's"], cells) if cells else "Xero has what was issued."
         ),
     )
-    if rows:
+    if rows or stopped:
         raise click.exceptions.Exit(1)
 
 
@@ -233,8 +324,22 @@ def _readable(document: dict[str, Any]) -> str:
         lines.append(document["trouble"])
     if document["parked_until"]:
         lines.append(f"Xero's limits are used up until {document['parked_until']:%Y-%m-%d %H:%M} UTC.")
+    if document["day_left"] is not None:
+        at = f"{document['day_left_at']:%Y-%m-%d %H:%M} UTC"
+        lines.append(f"Of its day Xero had {document['day_left']} calls left at {at}.")
+    if not document["automatic"]:
+        lines.append("Nothing is written by itself: housecount xero automatic on.")
     if document["locked_until"]:
         lines.append(f"The books are locked up to {document['locked_until']}.")
+    read = document["pulled_at"]
+    lines.append(f"Read from Xero: {f'{read:%Y-%m-%d %H:%M} UTC' if read else 'not yet'}.")
+    if document["pull_trouble"]:
+        lines.append(f"Not since: {document['pull_trouble']}")
+    if document["payments_waiting"] or document["drifted"]:
+        lines.append(
+            f"{document['drifted']} documents differ, {document['payments_waiting']} payments wait: "
+            "housecount xero drift."
+        )
     counts = ", ".join(f"{count} {stage}" for stage, count in document["counts"].items())
     lines += [f"Written and to be written: {counts or 'nothing yet'}.", "", _mapped(document["mapping"])]
     lines += [

@@ -13,6 +13,7 @@ from housecount.box_office import bulk
 from housecount.box_office.ledger import AccountKey
 from housecount.intake.decisions import Waiting
 from housecount.intake.models import Hook, Status
+from housecount.platforms import registry
 from housecount.platforms.base.hooks import Touch
 
 #: So many hooks of one account are handled in one go.
@@ -50,9 +51,10 @@ def database_time() -> datetime:
 
 
 def due(now: datetime) -> list[Due]:
-    """Where hooks are due at `now`, the longest waiting first. Acts in no organisation, as the system."""
+    """Where hooks of ticketing platforms are due at `now`, the longest waiting first. Acts in no organisation, as the
+    system. The books' own hooks are followed by whoever reads the books."""
     rows = (
-        Hook.objects.filter(status=Status.WAITING, next_try_at__lte=now)
+        Hook.objects.filter(status=Status.WAITING, next_try_at__lte=now, platform__in=registry.SOURCES)
         .values_list("organisation_id", "account_id", "platform")
         .annotate(since=Min("next_try_at"))
         .order_by("since")
@@ -62,7 +64,7 @@ def due(now: datetime) -> list[Due]:
 
 def next_due(now: datetime) -> datetime | None:
     """When the next hook that waits will be due after `now`. Acts as `due`."""
-    later = Hook.objects.filter(status=Status.WAITING, next_try_at__gt=now)
+    later = Hook.objects.filter(status=Status.WAITING, next_try_at__gt=now, platform__in=registry.SOURCES)
     return later.order_by("next_try_at").values_list("next_try_at", flat=True).first()
 
 

@@ -1,13 +1,17 @@
 """What the frame around every page needs."""
 
+from datetime import date
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.db import connection
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
 from housecount.box_office.queries import count_waiting
+from housecount.tenancy import second_factor
 from housecount.tenancy.identity import PEOPLE, Identity, Role, current_identity
+from housecount.tenancy.models import Organisation
 
 OFFICE = (Role.ADMIN, Role.PROMOTER, Role.BOOKKEEPER)
 """Who sees the whole organisation's figures."""
@@ -19,7 +23,8 @@ AREAS = {
     "analytics": {"analytics", "analytics_compare"},
     "invoices": {
         "invoices", "document", "document_new", "document_edit", "batch", "recurring", "invoice_raise", "reports",
-        "batch_run", "rcti", "bank_file",
+        "batch_run", "rcti", "bank_file", "xero", "xero_connect", "xero_choose", "xero_disconnect", "xero_mapping",
+        "xero_contact", "xero_history",
     },
     "parties": {"parties", "party", "party_new", "party_edit"},
     "sync": {
@@ -45,7 +50,19 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "frame_areas": AREAS,
         "frame_cursor": getattr(request, "live_cursor", None),
         "frame_waiting": SimpleLazyObject(lambda: _waiting(identity)),
+        "frame_factor_by": _factor_by(request) if member else None,
     }
+
+
+def _factor_by(request: HttpRequest) -> date | None:
+    """The day, where the organisation is, on which it will need the second factor that this person does not have."""
+    organisation: Organisation | None = getattr(request, "organisation", None)
+    if organisation is None or organisation.second_factor_from is None or request.user.pk is None:
+        return None
+    if current_identity() is None or connection.needs_rollback:
+        return None
+    since = second_factor.wanted_by(organisation, request.user.pk)
+    return since.astimezone(ZoneInfo(organisation.timezone)).date() if since else None
 
 
 def _waiting(identity: Identity | None) -> int:

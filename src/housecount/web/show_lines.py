@@ -124,8 +124,8 @@ def told(entries: Iterable[SalesEntry], count: ShowCount, figure: str = "") -> l
 
 
 def moment(at: datetime, now: datetime) -> str:
-    """ "Fri 27 Nov, 19:30", in the moment's own zone."""
-    return f"{words.day(at, now)}, {at:%H:%M}"
+    """ "Fri 27 Nov, 7:30 pm", in the moment's own zone."""
+    return f"{words.day(at, now)}, {words.clock(at).rpartition(' ')[0]}"
 
 
 def _kind(entry: SalesEntry) -> str:

@@ -25,4 +25,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("analytics/", include("housecount.web.analytics_urls")),
     path("", include("housecount.web.sync_urls")),
     path("", include("housecount.web.settings_urls")),
+    path("", include("housecount.web.xero_urls")),
 ]

@@ -1,6 +1,7 @@
 """Xero's API as calls: Decimal in, Decimal out, every element checked, and a token renewed at most once a call."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Literal, TypeVar
 from urllib.parse import quote, urlsplit
@@ -37,15 +38,28 @@ Told = Callable[[str, str], None]
 class Xero:
     """Calls for one organisation in Xero. Raises `Rejected` for what Xero will not take, else a `PlatformError`."""
 
-    def __init__(self, client: Client, token_of: TokenOf, tenant_id: str | None, told: Told) -> None:
+    def __init__(
+        self,
+        client: Client,
+        token_of: TokenOf,
+        tenant_id: str | None,
+        told: Told,
+        days: Sequence[int] = (),
+    ) -> None:
         self._client = client
         self._token_of = token_of
         self._tenant_id = tenant_id
         self.told = told
+        self._days = days
 
     @property
     def requests(self) -> int:
         return self._client.requests
+
+    @property
+    def day_left(self) -> int | None:
+        """How many calls Xero said last that it would still take within its day; None before it said so."""
+        return self._days[-1] if self._days else None
 
     async def tenants(self) -> list[wire.Tenant]:
         """The organisations that let us in; for a client at the root of the API's host."""
@@ -63,14 +77,14 @@ class Xero:
 
     async def contacts(self) -> list[wire.Contact]:
         """All of them, archived ones too."""
-        return await self._all("/Contacts", "Contacts", wire.Contact, {"includeArchived": "true"})
+        return await self._all("Contacts", wire.Contact, {"includeArchived": "true"})
 
     async def create_contact(self, fields: Mapping[str, Any], key: str) -> wire.Contact:
         return await self._write("PUT", "/Contacts", "Contacts", fields, wire.Contact, key=key)
 
     async def documents(self, place: str, query: Mapping[str, str]) -> list[wire.Document]:
         """Every page of `Invoices` or `CreditNotes`, with lines."""
-        return await self._all(f"/{place}", place, wire.Document, {**query, "unitdp": "4"})
+        return await self._all(place, wire.Document, {**query, "unitdp": "4"})
 
     async def document(self, place: str, identity: str) -> wire.Document:
         """One with its lines. Raises `Gone`."""
@@ -114,7 +128,19 @@ class Xero:
 
     async def payments(self, since: str) -> list[wire.Payment]:
         """Those changed since an ISO time in UTC."""
-        return await self._all("/Payments", "Payments", wire.Payment, {}, {"If-Modified-Since": since})
+        return await self._all("Payments", wire.Payment, {}, {"If-Modified-Since": since})
+
+    async def payment(self, identity: str) -> wire.Payment:
+        """One payment, deleted ones too. Raises `Gone`."""
+        found = await self._rows(f"/Payments/{quote(identity, safe='')}", "Payments", wire.Payment)
+        if not found.rows:
+            raise Gone("Xero has no such payment.")
+        return found.rows[0]
+
+    async def delete_payment(self, identity: str) -> wire.Payment:
+        """Take a payment back. Not repeated by itself: what became of it is read first."""
+        fields = {"PaymentID": identity, "Status": "DELETED"}
+        return await self._write("POST", f"/Payments/{identity}", "Payments", fields, wire.Payment)
 
     async def create_payment(self, fields: Mapping[str, Any], key: str) -> wire.Payment:
         return await self._write("PUT", "/Payments", "Payments", fields, wire.Payment, key=key)
@@ -145,21 +171,29 @@ class Xero:
 
     async def _all(
         self,
-        path: str,
         plural: str,
         kind: type[T],
         query: Mapping[str, str],
         headers: Mapping[str, str] | None = None,
     ) -> list[T]:
-        rows: list[T] = []
+        return [row async for found in self.pages(plural, kind, query, headers) for row in found.rows]
+
+    async def pages(
+        self,
+        plural: str,
+        kind: type[T],
+        query: Mapping[str, str],
+        headers: Mapping[str, str] | None = None,
+    ) -> AsyncIterator[wire.Page[T]]:
+        """A list page by page, as large as pages may be. A row that changes meanwhile can move another to a page that
+        was read already: who needs every one of them counts them."""
         number, pages = 1, 1
         while number <= pages:
             place = {**query, "page": str(number), "pageSize": str(_PAGE)}
-            found = await self._rows(path, plural, kind, place, headers)
-            rows += found.rows
+            found = await self._rows(f"/{plural}", plural, kind, place, headers)
+            yield found
             pages = found.pages
             number += 1
-        return rows
 
     async def _rows(
         self,
@@ -279,8 +313,15 @@ def host_root() -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def profile(base_url: str, credential: str) -> Profile:
-    """How to speak to Xero for one organisation of theirs."""
+def profile(base_url: str, credential: str, day: Callable[[int], None] = lambda _: None) -> Profile:
+    """How to speak to Xero for one organisation of theirs. `day` is told how many calls its day still has."""
+
+    def read_budget(headers: Mapping[str, str]) -> None:
+        # Of the minute nothing is taken over: it is not said when it ends.
+        left = headers.get("x-daylimit-remaining", "")
+        if left.isascii() and left.isdigit() and len(left) < 9:
+            day(int(left))
+
     return Profile(
         platform="xero",
         label=LABEL,
@@ -291,6 +332,7 @@ def profile(base_url: str, credential: str) -> Profile:
         rate=Rate(limit=environment.load().xero_calls_per_minute, seconds=60.0, percent=90),
         classify=classify,
         classifies_all=True,
+        read_budget=read_budget,
         concurrency=_CONCURRENCY,
         first_timeout=30.0,
         timeout=30.0,
@@ -309,12 +351,13 @@ async def opened(
     told: Told = lambda *_: None,
 ) -> AsyncIterator[Xero]:
     """Calls for one organisation in Xero; `credential` names whose minute they count against, in every process."""
-    spoken = profile(base_url or environment.load().xero_api_url, credential)
+    days: deque[int] = deque(maxlen=1)
+    spoken = profile(base_url or environment.load().xero_api_url, credential, days.append)
     async with DatabaseThread(Identity.system(organisation_id)) as database:
         budget = SharedBudget(database, spoken.credential, spoken.rate, LABEL, user=str(organisation_id))
         breaker = LocalBreaker(label=LABEL)
         async with Client(spoken, budget, breaker, limits=limits or Limits()) as client:
-            yield Xero(client, token_of, tenant_id, told)
+            yield Xero(client, token_of, tenant_id, told, days)
 
 
 def holding(tokens_given: tokens.Tokens) -> TokenOf:

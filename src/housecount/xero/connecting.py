@@ -1,31 +1,25 @@
 """Letting Housecount into an organisation in Xero, and out again."""
 
 import asyncio
-import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import TypeVar
 from uuid import UUID
 
 import msgspec
 
-from housecount.installation import environment
 from housecount.platforms.base.errors import PlatformError
 from housecount.sync.database import DatabaseThread
 from housecount.tenancy import crypto
 from housecount.tenancy.identity import Identity
 from housecount.tenancy.models import Organisation
 from housecount.xero import mapping, tokens, wire
-from housecount.xero.client import Xero, holding, host_root, opened, renewing
+from housecount.xero.client import Xero, holding, opened, renewing
 from housecount.xero.errors import DoesNotFit, NotConnected
-from housecount.xero.models import Connection, Consent, State
+from housecount.xero.models import Connection, State
 
 Result = TypeVar("Result")
-
-#: Where Xero sends the browser back to; enter it with Xero as a redirect address.
-CALLBACK = "/xero/callback"
-_CONSENT_LIFE = timedelta(minutes=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,52 +52,8 @@ async def connect_custom(
     """
     app = tokens.configured_app()
     given = await asyncio.to_thread(tokens.by_client_credentials, app)
-    found = await _look(organisation_id, given, None, credential=app.client_id)
-    return await _keep(organisation_id, app, given, found, bank, since, now, custom=True)
-
-
-def begin_consent(organisation_id: UUID, redirect_uri: str | None = None, now: datetime | None = None) -> str:
-    """The address at which a person lets us in. It can be used once, within half an hour.
-
-    `redirect_uri` defaults to our own, which Xero must know. Raises `NotConnected`. Wrap in `acting_as`.
-    """
-    app = tokens.configured_app()
-    moment = now or datetime.now(UTC)
-    uri = redirect_uri or (environment.load().public_url or "http://localhost:8000").rstrip("/") + CALLBACK
-    state, verifier = secrets.token_urlsafe(32), tokens.new_verifier()
-    Consent.objects.filter(organisation_id=organisation_id, expires_at__lt=moment).delete()
-    Consent.objects.create(
-        organisation_id=organisation_id,
-        state=state,
-        verifier=crypto.encrypt(verifier),
-        redirect_uri=uri,
-        expires_at=moment + _CONSENT_LIFE,
-    )
-    return tokens.address_to_open(app, uri, state, verifier)
-
-
-async def finish_consent(
-    organisation_id: UUID,
-    state: str,
-    code: str,
-    *,
-    tenant_id: str | None = None,
-    bank: str | None = None,
-    since: date | None = None,
-    now: datetime | None = None,
-) -> Connection:
-    """What the browser brought back becomes a connection. With several organisations ticked, `tenant_id` says which.
-
-    Raises `NotConnected` for a state we did not give out, or gave out too long ago or for somebody else;
-    `DoesNotFit`, a `PlatformError`.
-    """
-    app = tokens.configured_app()
-    async with DatabaseThread(Identity.system(organisation_id)) as database:
-        verifier, uri = await database.run(_use_up, organisation_id, state, now or datetime.now(UTC))
-    given = await asyncio.to_thread(tokens.by_code, app, code, verifier, uri)
-    chosen = await _choose(organisation_id, given, tenant_id)
-    found = await _look(organisation_id, given, chosen, credential=chosen.tenant_id)
-    return await _keep(organisation_id, app, given, found, bank, since, now, custom=False)
+    found = await look(organisation_id, given, None, credential=app.client_id)
+    return await keep(organisation_id, app, given, found, bank, since, now, custom=True)
 
 
 async def read_again(organisation_id: UUID, now: datetime | None = None) -> Connection:
@@ -176,30 +126,14 @@ def set_mapping(organisation_id: UUID, changes: dict[str, str]) -> Connection:
     return row
 
 
-async def _choose(organisation_id: UUID, given: tokens.Tokens, tenant_id: str | None) -> wire.Tenant:
-    async with opened(
-        organisation_id, holding(given), tenant_id=None, credential="connections", base_url=host_root()
-    ) as xero:
-        ticked = await xero.tenants()
-    if tenant_id is not None:
-        ticked = [each for each in ticked if each.tenant_id == tenant_id]
-    if not ticked:
-        raise DoesNotFit("No organisation was ticked in Xero. Connect again and choose one.")
-    if len({each.tenant_id for each in ticked}) > 1:
-        names = ", ".join(f"{each.tenant_name} ({each.tenant_id})" for each in ticked)
-        raise DoesNotFit(
-            f"Several organisations in Xero let us in: {names}. Connect again and say which, or tick one."
-        )
-    return ticked[0]
-
-
-async def _look(
+async def look(
     organisation_id: UUID, given: tokens.Tokens, chosen: wire.Tenant | None, *, credential: str
 ) -> Found:
+    """What the organisation behind tokens has (`chosen`: of those that let us in). Raises `DoesNotFit`."""
     tenant = chosen.tenant_id if chosen else None
     async with opened(organisation_id, holding(given), tenant_id=tenant, credential=credential) as xero:
         found = await _settings(xero, tenant or "", chosen.id if chosen else "")
-    with_us = await _in_database(organisation_id, _organisation)
+    with_us = await in_database(organisation_id, _organisation)
     _check_fits(found, with_us)
     return found
 
@@ -236,7 +170,7 @@ def _check_fits(found: Found, ours: Organisation) -> None:
         raise DoesNotFit(f"{theirs.name} has no active account for {' or '.join(missing)}. Add one in Xero.")
 
 
-async def _keep(
+async def keep(
     organisation_id: UUID,
     app: tokens.App,
     given: tokens.Tokens,
@@ -247,6 +181,7 @@ async def _keep(
     *,
     custom: bool,
 ) -> Connection:
+    """Make the connection of what was found, or put it in the place of the one that is there."""
     moment = now or datetime.now(UTC)
 
     def store() -> Connection:
@@ -262,7 +197,7 @@ async def _keep(
         row.save()
         return row
 
-    return await _in_database(organisation_id, lambda _: store())
+    return await in_database(organisation_id, lambda _: store())
 
 
 def _take_over(organisation_id: UUID, found: Found, now: datetime) -> Connection:
@@ -287,19 +222,6 @@ def _fill(row: Connection, found: Found, now: datetime, bank: str | None) -> Non
     row.mapping = {**proposal, **row.mapping, **({"bank": bank} if bank else {})}
 
 
-def _use_up(organisation_id: UUID, state: str, now: datetime) -> tuple[str, str]:
-    row = (
-        Consent.objects.select_for_update()
-        .filter(organisation_id=organisation_id, state=state, expires_at__gt=now)
-        .first()
-    )
-    if row is None:
-        raise NotConnected("This way back from Xero was not opened by us, or is used up. Connect again.")
-    verifier, uri = crypto.decrypt(row.verifier).reveal(), row.redirect_uri
-    row.delete()
-    return verifier, uri
-
-
 def _connection(organisation_id: UUID) -> Connection:
     row = Connection.objects.filter(organisation_id=organisation_id).first()
     if row is None:
@@ -319,6 +241,7 @@ def _forget(row: Connection) -> Connection:
     return row
 
 
-async def _in_database(organisation_id: UUID, work: Callable[[UUID], Result]) -> Result:
+async def in_database(organisation_id: UUID, work: Callable[[UUID], Result]) -> Result:
+    """What `work` makes of the organisation's id, in a transaction of its system's."""
     async with DatabaseThread(Identity.system(organisation_id)) as database:
         return await database.run(work, organisation_id)

@@ -39,6 +39,27 @@ class Contacts:
         )
         return found.contact_id
 
+    async def check(self, party: Party, contact_id: str) -> None:
+        """Whether a contact we wrote to is still one that can be used; where it was merged into another, that one is
+        remembered instead. Raises `Blocked` when it is not."""
+        self._rows = await self._xero.contacts()
+        found = next((each for each in self._rows if each.contact_id == contact_id), None)
+        alive = self._alive([found]) if found is not None else []
+        if alive and alive[0].contact_id == contact_id:
+            return
+        if alive:
+            await self._database.run(
+                settle, self._organisation_id, self._tenant_id, party.pk, alive[0].contact_id, "merged"
+            )
+            raise Blocked(
+                f"The contact for {party.name} was merged into {alive[0].name} in Xero. It goes there from now on: "
+                "it is tried again by itself, or at once by a push."
+            )
+        raise Blocked(
+            f"The contact for {party.name} is archived in Xero, or not there any more. Restore it there and push "
+            f"again. {_say(party)}"
+        )
+
     def _known(self, party_id: UUID) -> str | None:
         row = PartyContact.objects.filter(
             organisation_id=self._organisation_id, tenant_id=self._tenant_id, party_id=party_id

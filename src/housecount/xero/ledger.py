@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Min
+from django.db.models import Min, Q
 
 from housecount.installation import environment
 from housecount.invoices import files
@@ -12,11 +12,14 @@ from housecount.invoices.models import Allocation, Deduction, Document, Ending, 
 from housecount.xero.errors import Blocked
 from housecount.xero.mapping import Books
 from housecount.xero.models import Connection, History, Intent, Stage, State, What
-from housecount.xero.paper import Paper, gate, paper_of, place_of
+from housecount.xero.paper import Paper, Taken, gate, paper_of, place_of
 from housecount.xero.planning import intent_of
 
 #: An attempt without an answer is repeated under its key for so long; Xero forgets keys after six minutes.
 KEY_LIFE = timedelta(minutes=5)
+#: What got no further is tried again by itself after so long, then after twice as long each time.
+FIRST_PAUSE = timedelta(minutes=1)
+LONGEST_PAUSE = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,6 @@ class Move:
     place: str
     theirs: str
     credit: str = ""
-    bank: str = ""
 
 
 def sheet(intent: Intent, row: Connection, books: Books) -> Sheet:
@@ -49,7 +51,7 @@ def sheet(intent: Intent, row: Connection, books: Books) -> Sheet:
         .get(pk=intent.target)
     )
     if intent.stage not in (Stage.DRAFTED, Stage.APPROVED):
-        gate(document, row.currency, row.locked_until, pays_tax=row.pays_tax)
+        gate(document, row.locked_until, pays_tax=row.pays_tax)
     lines = list(
         Line.objects.filter(organisation_id=intent.organisation_id, document=document).order_by("position")
     )
@@ -64,34 +66,32 @@ def sheet(intent: Intent, row: Connection, books: Books) -> Sheet:
     void = Ending.objects.filter(
         organisation_id=intent.organisation_id, document=document, kind=EndingKind.VOID
     ).exists()
-    paper = paper_of(document, lines, deductions, books, url)
+    taken_off = [Taken(each, list(each.deposit.lines.order_by("position"))) for each in deductions]
+    paper = paper_of(document, lines, taken_off, books, url)
     return Sheet(document, paper, bytes(file.content) if file else None, void)
 
 
-def move(intent: Intent, row: Connection, bank: str) -> Move:
+def move(intent: Intent, row: Connection) -> Move:
     """An allocation as it is to be written. Raises `Blocked` until its documents are in Xero."""
     found = (
         Allocation.objects.select_related("document", "credit_note", "payment")
         .filter(organisation_id=intent.organisation_id)
         .get(pk=intent.target)
     )
-    theirs = _in_xero(row, found.document)
+    theirs = in_xero(row, found.document)
     if found.credit_note is not None:
-        return Move(found, found.document, place_of(found.document), theirs, _in_xero(row, found.credit_note))
+        return Move(found, found.document, place_of(found.document), theirs, in_xero(row, found.credit_note))
     assert found.payment is not None
-    if (found.amount < 0) != found.document.gives_credit:
-        raise Blocked(
-            f"Money that went back on {found.document.number} is not written to Xero. Enter the refund there by hand."
-        )
     if row.locked_until is not None and found.payment.paid_on <= row.locked_until:
         raise Blocked(
             f"The books in Xero are locked up to {row.locked_until}, and the payment is of {found.payment.paid_on}. "
             "Move the lock date in Xero, push again, and lock again."
         )
-    return Move(found, found.document, place_of(found.document), theirs, bank=bank)
+    return Move(found, found.document, place_of(found.document), theirs)
 
 
-def _in_xero(row: Connection, document: Document) -> str:
+def in_xero(row: Connection, document: Document) -> str:
+    """The id of a document in Xero. Raises `Blocked` until it is there and approved."""
     intent = intent_of(row, document.pk)
     if intent is None or intent.stage not in (Stage.APPROVED, Stage.DONE):
         raise Blocked(f"It waits until {document.number} is in Xero.")
@@ -121,13 +121,32 @@ def heard(intent: Intent) -> None:
 def advance(
     intent: Intent, stage: Stage, now: datetime, *, xero_id: str | None = None, reason: str = ""
 ) -> None:
-    """Keep how far it has come."""
-    intent.stage, intent.reason = stage, reason
+    """Keep how far it has come. What waited for a document may be tried at once when it is there."""
+    intent.stage, intent.reason, intent.tries, intent.retry_at = stage, reason, 0, None
     if xero_id is not None:
         intent.xero_id = xero_id
     intent.done_at = now if stage == Stage.DONE else None
     Intent.objects.filter(organisation_id=intent.organisation_id, pk=intent.pk).update(
-        stage=stage, reason=reason, xero_id=intent.xero_id, done_at=intent.done_at
+        stage=stage, reason=reason, xero_id=intent.xero_id, done_at=intent.done_at, tries=0, retry_at=None
+    )
+    if stage == Stage.DONE and intent.what in (What.DOCUMENT, What.PAYMENT):
+        of_note = Allocation.objects.filter(
+            organisation_id=intent.organisation_id, credit_note_id=intent.document_id
+        )
+        Intent.objects.filter(
+            Q(document_id=intent.document_id) | Q(target__in=of_note.values("pk")),
+            organisation_id=intent.organisation_id,
+            tenant_id=intent.tenant_id,
+            stage=Stage.BLOCKED,
+        ).exclude(what=What.DOCUMENT).update(retry_at=None)
+
+
+def stay(intent: Intent, stage: Stage, now: datetime, reason: str) -> None:
+    """Keep why it goes no further, and when it is tried again by itself: after a minute, then ever later."""
+    intent.stage, intent.reason, intent.tries = stage, reason, intent.tries + 1
+    intent.retry_at = now + min(FIRST_PAUSE * (1 << min(intent.tries - 1, 10)), LONGEST_PAUSE)
+    Intent.objects.filter(organisation_id=intent.organisation_id, pk=intent.pk).update(
+        stage=stage, reason=reason, tries=intent.tries, retry_at=intent.retry_at
     )
 
 
@@ -142,6 +161,12 @@ def remember(organisation_id: UUID, intent_id: UUID, calls: list[tuple[str, str]
 def park(row: Connection, until: datetime | None) -> None:
     """Nothing is done before `until`: Xero's limits are used up."""
     Connection.objects.filter(organisation_id=row.organisation_id).update(parked_until=until)
+
+
+def day(row: Connection, left: int | None, now: datetime) -> None:
+    """Keep how many calls Xero's day still has."""
+    if left is not None:
+        Connection.objects.filter(organisation_id=row.organisation_id).update(day_left=left, day_left_at=now)
 
 
 def needs_reconnect(row: Connection, trouble: str) -> None:

@@ -11,8 +11,9 @@ from housecount.core.tax import Treatment
 from housecount.xero import wire
 from housecount.xero.errors import Blocked
 
-#: What is mapped to an account: income and costs, the bank that payments move through, tax kept back from a supplier.
-ACCOUNTS: Final = ("sales", "costs", "bank", "withheld")
+#: What is mapped to an account: income and costs, the bank that payments move through, tax kept back from a supplier,
+#: deposits that are held as security, and what is written off.
+ACCOUNTS: Final = ("sales", "costs", "bank", "withheld", "deposits", "bad_debts")
 COUNTRIES: Final = {"AU": "Australia", "NZ": "New Zealand", "GB": "the United Kingdom"}
 _R, _P = Direction.RECEIVABLE, Direction.PAYABLE
 _T, _F, _I, _O = Treatment.TAXABLE, Treatment.GST_FREE, Treatment.INPUT_TAXED, Treatment.OUT_OF_SCOPE
@@ -51,7 +52,13 @@ _TAX_TYPES: Final[dict[str, dict[tuple[Direction, Treatment], str]]] = {
     },
 }
 #: Xero's own numbering of a new organisation, tried before any other account of the kind.
-_USUAL: Final = {"sales": ("200",), "costs": ("310", "300"), "withheld": ("825",), "bank": ("090",)}
+_USUAL: Final = {
+    "sales": ("200",),
+    "costs": ("310", "300"),
+    "withheld": ("825",),
+    "deposits": ("830",),
+    "bank": ("090",),
+}
 _CLASS_FLAGS: Final = {
     "REVENUE": "can_apply_to_revenue",
     "EXPENSE": "can_apply_to_expenses",
@@ -81,6 +88,15 @@ class Books(msgspec.Struct, frozen=True):
                 f"No account in Xero is mapped to {purpose}: housecount xero map --account {purpose}=CODE."
             )
         return self.usable(code)
+
+    def bank(self, currency: str) -> wire.Account:
+        """The account that money in a currency moves through: the mapped one, unless that is kept in another currency
+        and there is a bank account in this one. Raises `Blocked`."""
+        mapped = self.mapped("bank")
+        if mapped.currency_code in (None, "", currency):
+            return mapped
+        there = (each for each in self.accounts if takes_payments(each) and each.code)
+        return next((each for each in there if each.currency_code == currency), mapped)
 
     def usable(self, code: str) -> wire.Account:
         """The account of that code. Raises `Blocked` when Xero has none, or has archived it."""
@@ -132,7 +148,8 @@ def proposed(
 ) -> dict[str, str]:
     """A mapping from what Xero has: Xero's own codes where they are there and active, else the first that fits.
 
-    What has nothing that fits is left out. `bank` is the account to pay through, when somebody said which.
+    What has nothing that fits is left out, and so is what is written off: whether Xero is to book that, and where, a
+    person says. `bank` is the account to pay through, when somebody said which.
     """
     found: dict[str, str] = {}
     kinds: dict[str, Callable[[wire.Account], bool]] = {
@@ -140,6 +157,7 @@ def proposed(
         "costs": lambda each: each.kind == "EXPENSE",
         "bank": takes_payments,
         "withheld": lambda each: each.kind == "LIABILITY" and "withh" in each.name.lower(),
+        "deposits": lambda each: each.kind == "LIABILITY" and "deposit" in each.name.lower(),
     }
     for purpose, fits in kinds.items():
         codes = [each.code for each in accounts if each.status == "ACTIVE" and each.code and fits(each)]

@@ -9,9 +9,10 @@ from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, NamedTuple
 
-from housecount.core.documents import Direction
+from housecount.core.documents import DepositKind, Direction
 from housecount.core.money import to_major
-from housecount.core.tax import PriceMode, Treatment
+from housecount.core.shares import share
+from housecount.core.tax import Amounts, PriceMode, Treatment
 from housecount.invoices.models import Deduction, Document, Line
 from housecount.xero import wire
 from housecount.xero.errors import Blocked
@@ -27,6 +28,13 @@ class Figures(NamedTuple):
     subtotal: Decimal
     tax: Decimal
     total: Decimal
+
+
+class Taken(NamedTuple):
+    """A deposit that is taken off a document, with the lines of its own invoice."""
+
+    deduction: Deduction
+    lines: Sequence[Line]
 
 
 class Paper(NamedTuple):
@@ -60,9 +68,10 @@ def figures_of(document: Document, deductions: Sequence[Deduction]) -> Figures:
 
 
 def paper_of(
-    document: Document, lines: Sequence[Line], deductions: Sequence[Deduction], books: Books, url: str | None
+    document: Document, lines: Sequence[Line], deposits: Sequence[Taken], books: Books, url: str | None
 ) -> Paper:
     """The document for Xero. Raises `Blocked` for an account or a tax rate that is not there or does not fit."""
+    deductions = [each.deduction for each in deposits]
     sign = -1 if document.gives_credit and document.total < 0 else 1
     inclusive = document.price_mode == PriceMode.INCLUSIVE
     drawn, taxes = [], []
@@ -70,10 +79,10 @@ def paper_of(
         fields = _line(document, line, sign, books, inclusive=inclusive)
         drawn.append(fields)
         taxes.append(sign * line.tax_amount)
-    for each in deductions:
-        if each.amount:
-            drawn.append(_deduction(document, each, books, inclusive=inclusive))
-            taxes.append(-each.tax_amount)
+    for each in deposits:
+        for treatment, part in _parts(each).items():
+            drawn.append(_deduction(document, each, treatment, part, books, inclusive=inclusive))
+            taxes.append(-part.tax)
     if document.withheld:
         drawn.append(_withheld(document, books))
         taxes.append(0)
@@ -124,8 +133,7 @@ def differences(paper: Paper, found: wire.Document, contact_id: str | None) -> l
 def _line(document: Document, line: Line, sign: int, books: Books, *, inclusive: bool) -> dict[str, Any]:
     major = _major(document)
     direction, treatment = Direction(document.direction), Treatment(line.tax)
-    purpose = "sales" if direction is Direction.RECEIVABLE else "costs"
-    account = books.usable(line.account_code) if line.account_code else books.mapped(purpose)
+    account = _account(document, line.account_code, books)
     code = books.tax_type(direction, treatment, document.tax_rate, account)
     worth = major(sign * (line.gross_amount if inclusive else line.net_amount))
     quantity, unit = line.quantity, major(sign * line.unit_price)
@@ -146,20 +154,50 @@ def _line(document: Document, line: Line, sign: int, books: Books, *, inclusive:
     return fields
 
 
-def _deduction(document: Document, each: Deduction, books: Books, *, inclusive: bool) -> dict[str, Any]:
-    """A deposit that was received and invoiced on its own: taken off, with the tax that was accounted for there."""
+def _parts(taken: Taken) -> dict[Treatment, Amounts]:
+    """What is taken off by tax treatment, as the deposit's own lines are; together it is the deduction to the cent."""
+    each, classes = taken.deduction, dict[Treatment, Amounts]()
+    for line in taken.lines:
+        before = classes.get(Treatment(line.tax), Amounts(0, 0, 0))
+        classes[Treatment(line.tax)] = Amounts(
+            before.net + line.net_amount, before.tax + line.tax_amount, before.gross + line.gross_amount
+        )
+    parts = {
+        key: part for key, part in share(classes, each.deposit.total, 0, each.amount).items() if part.gross
+    }
+    over = each.tax_amount - sum(part.tax for part in parts.values())
+    if over:
+        found = parts[Treatment.TAXABLE]
+        parts[Treatment.TAXABLE] = Amounts(found.net - over, found.tax + over, found.gross)
+    return parts
+
+
+def _deduction(
+    document: Document, taken: Taken, treatment: Treatment, part: Amounts, books: Books, *, inclusive: bool
+) -> dict[str, Any]:
+    """A deposit that was received and invoiced on its own: taken off where it was booked, with the tax that was
+    accounted for there."""
     major = _major(document)
     direction = Direction(document.direction)
-    account = books.mapped("sales" if direction is Direction.RECEIVABLE else "costs")
-    treatment = Treatment.TAXABLE if each.tax_amount else Treatment.OUT_OF_SCOPE
+    codes = {line.account_code for line in taken.lines if line.tax == treatment}
+    account = _account(taken.deduction.deposit, codes.pop() if len(codes) == 1 else "", books)
     return {
-        "Description": f"Less deposit received, {each.deposit.number}",
+        "Description": f"Less deposit received, {taken.deduction.deposit.number}",
         "Quantity": Decimal(1),
-        "UnitAmount": major(-(each.amount if inclusive else each.amount - each.tax_amount)),
+        "UnitAmount": major(-(part.gross if inclusive else part.net)),
         "AccountCode": account.code,
         "TaxType": books.tax_type(direction, treatment, document.tax_rate, account),
-        "TaxAmount": major(-each.tax_amount),
+        "TaxAmount": major(-part.tax),
     }
+
+
+def _account(document: Document, code: str, books: Books) -> wire.Account:
+    """Where a line is booked. A deposit that is held as security is nobody's income."""
+    if code:
+        return books.usable(code)
+    if document.deposit_kind == DepositKind.SECURITY:
+        return books.mapped("deposits")
+    return books.mapped("sales" if document.direction == Direction.RECEIVABLE else "costs")
 
 
 def _withheld(document: Document, books: Books) -> dict[str, Any]:
@@ -179,17 +217,12 @@ def _major(document: Document) -> Any:
     return lambda minor: to_major(minor, document.currency)
 
 
-def gate(document: Document, currency: str, locked_until: date | None, *, pays_tax: bool) -> None:
+def gate(document: Document, locked_until: date | None, *, pays_tax: bool) -> None:
     """Raises `Blocked` for what Xero would certainly refuse, or book wrongly."""
     if document.tax_total and not pays_tax:
         raise Blocked(
             f"{document.number} has tax in it, and the organisation in Xero is not registered for it. Correct its "
             "settings in Xero."
-        )
-    if document.currency != currency:
-        raise Blocked(
-            f"{document.number} is in {document.currency}, and the books in Xero are kept in {currency}. "
-            "Enter it there by hand."
         )
     if locked_until is not None and document.issue_date <= locked_until:
         raise Blocked(

@@ -7,22 +7,24 @@ from uuid import UUID
 from django.db.models import Count
 
 from housecount.xero import mapping
+from housecount.xero.agenda import drifted
 from housecount.xero.connecting import books
-from housecount.xero.models import Connection, History, Intent, Stage, What
+from housecount.xero.marks import mark, marks
+from housecount.xero.models import Agenda, Connection, History, Intent
 from housecount.xero.planning import open_intents
+from housecount.xero.receipts import waiting
+
+__all__ = ["history", "mark", "marks", "preview", "status"]
 
 _LONGEST_LIST = 200
-#: Where people look at a document in Xero.
-_PLACES = {
-    "receivable": "https://go.xero.com/AccountsReceivable/View.aspx?InvoiceID=",
-    "payable": "https://go.xero.com/AccountsPayable/View.aspx?InvoiceID=",
-}
 
 
 def status(organisation_id: UUID, now: datetime) -> dict[str, Any]:
     """Everything about the connection but its secrets, JSON-ready; `{"connected": false}` without one.
 
-    `open` holds at most 200 of what is left; `counts` all of it by stage. Times are ISO, in UTC.
+    `open` holds at most 200 of what is left; `counts` all of it by stage. `pulled_at` is when everything was last read
+    from Xero, `pull_trouble` why not since; `payments_waiting` counts payments there that could not be taken over,
+    `drifted` documents that differ. Times are ISO, in UTC.
     """
     row = Connection.objects.filter(organisation_id=organisation_id).first()
     if row is None:
@@ -34,6 +36,7 @@ def status(organisation_id: UUID, now: datetime) -> dict[str, Any]:
         .annotate(Count("id"))
         .order_by("stage")
     )
+    agenda = Agenda.objects.filter(organisation_id=organisation_id).first()
     return {
         "connected": row.state == "connected",
         "state": row.state,
@@ -49,6 +52,14 @@ def status(organisation_id: UUID, now: datetime) -> dict[str, Any]:
         "since": row.since,
         "scopes": row.scopes.split(),
         "parked_until": parked,
+        "automatic": row.automatic,
+        "day_left": row.day_left,
+        "day_left_at": row.day_left_at,
+        "pulled_at": agenda.pulled_at if agenda else None,
+        "next_pull_at": agenda.pull_at if agenda else None,
+        "pull_trouble": agenda.trouble or None if agenda else None,
+        "payments_waiting": waiting(row).count(),
+        "drifted": drifted(row),
         "mapping": preview(row),
         "counts": dict(counts),
         "open": [
@@ -83,32 +94,6 @@ def preview(row: Connection) -> list[dict[str, Any]]:
             }
         )
     return rows
-
-
-def mark(organisation_id: UUID, document_id: UUID) -> dict[str, Any] | None:
-    """How a document is in Xero: `{"stage", "reason", "id", "url"}`; None when it was never to be written there."""
-    row = Connection.objects.filter(organisation_id=organisation_id).first()
-    if row is None:
-        return None
-    found = (
-        Intent.objects.select_related("document")
-        .filter(
-            organisation_id=organisation_id, tenant_id=row.tenant_id, what=What.DOCUMENT, target=document_id
-        )
-        .first()
-    )
-    if found is None:
-        return None
-    linked = found.xero_id and found.stage in (Stage.DRAFTED, Stage.APPROVED, Stage.DONE)
-    address = None
-    if linked and not found.document.gives_credit:
-        address = _PLACES[found.document.direction] + found.xero_id
-    return {
-        "stage": found.stage,
-        "reason": found.reason or None,
-        "id": found.xero_id or None,
-        "url": address,
-    }
 
 
 def history(organisation_id: UUID, document_id: UUID) -> list[dict[str, Any]]:

@@ -27,8 +27,12 @@ class Flagged(msgspec.Struct, rename="pascal", kw_only=True):
 
 class Line(Flagged, rename="pascal", kw_only=True):
     description: str | None = None
+    quantity: Decimal = ZERO
+    unit_amount: Decimal = ZERO
     tax_amount: Decimal = ZERO
     line_amount: Decimal = ZERO
+    account_code: str | None = None
+    tax_type: str | None = None
 
 
 class ContactRef(Flagged, kw_only=True):
@@ -46,6 +50,21 @@ class Applied(msgspec.Struct, rename="pascal", kw_only=True):
 
 class InvoiceRef(msgspec.Struct, kw_only=True):
     invoice_id: str = msgspec.field(default="", name="InvoiceID")
+    currency_code: str = msgspec.field(default="", name="CurrencyCode")
+
+
+class CreditNoteRef(msgspec.Struct, kw_only=True):
+    credit_note_id: str = msgspec.field(default="", name="CreditNoteID")
+    currency_code: str = msgspec.field(default="", name="CurrencyCode")
+
+
+class Paid(msgspec.Struct, rename="pascal", kw_only=True):
+    """A payment as its document lists it: only those that count."""
+
+    payment_id: str = msgspec.field(default="", name="PaymentID")
+    date: str | None = None
+    amount: Decimal = ZERO
+    reference: str | None = None
 
 
 class Document(Flagged, rename="pascal", kw_only=True):
@@ -67,7 +86,11 @@ class Document(Flagged, rename="pascal", kw_only=True):
     total: Decimal = ZERO
     rounding_amount: Decimal = ZERO
     amount_due: Decimal = ZERO
+    amount_paid: Decimal = ZERO
+    remaining_credit: Decimal = ZERO
     allocations: list[Applied] = []
+    payments: list[Paid] = []
+    updated: str | None = msgspec.field(default=None, name="UpdatedDateUTC")
 
     @property
     def id(self) -> str:
@@ -84,7 +107,14 @@ class Payment(Flagged, rename="pascal", kw_only=True):
     amount: Decimal = ZERO
     reference: str | None = None
     status: str = ""
+    is_reconciled: bool = False
     invoice: InvoiceRef | None = None
+    credit_note: CreditNoteRef | None = None
+    updated: str | None = msgspec.field(default=None, name="UpdatedDateUTC")
+
+    @property
+    def id(self) -> str:
+        return self.payment_id
 
 
 class Allocation(Flagged, rename="pascal", kw_only=True):
@@ -99,6 +129,11 @@ class Contact(Flagged, rename="pascal", kw_only=True):
     email_address: str | None = None
     tax_number: str | None = None
     merged_to_contact_id: str | None = msgspec.field(default=None, name="MergedToContactID")
+    updated: str | None = msgspec.field(default=None, name="UpdatedDateUTC")
+
+    @property
+    def id(self) -> str:
+        return self.contact_id
 
 
 class Attachment(Flagged, rename="pascal", kw_only=True):
@@ -123,6 +158,7 @@ class Account(msgspec.Struct, rename="pascal", kw_only=True):
     kind: str = msgspec.field(default="", name="Class")
     status: str = "ACTIVE"
     enable_payments_to_account: bool = False
+    currency_code: str | None = None
 
 
 class TaxRate(msgspec.Struct, rename="pascal", kw_only=True):
@@ -139,13 +175,17 @@ class TaxRate(msgspec.Struct, rename="pascal", kw_only=True):
 
 class Pagination(msgspec.Struct, rename="camel"):
     page_count: int = 1
+    item_count: int | None = None
 
 
 class Page(msgspec.Struct, Generic[T], kw_only=True):
-    """The rows of an answer, whatever they are called there, and how many pages there are."""
+    """The rows of an answer, whatever they are called there; how many pages and how many rows there are in all, if
+    that is told; and what time it was for Xero when it answered."""
 
     rows: list[T]
     pages: int = 1
+    count: int | None = None
+    at: datetime | None = None
 
 
 class Tenant(msgspec.Struct, rename="camel"):
@@ -164,7 +204,13 @@ def page(body: bytes, plural: str, kind: type[T]) -> Page[T]:
     if plural not in whole:
         raise msgspec.ValidationError(f"Object missing required field `{plural}`")
     pagination = msgspec.json.decode(whole.get("pagination", b"{}"), type=Pagination)
-    return Page(rows=msgspec.json.decode(whole[plural], type=list[kind]), pages=pagination.page_count)  # type: ignore[valid-type]
+    said = msgspec.json.decode(whole.get("DateTimeUTC", b"null"), type=str | None)
+    return Page(
+        rows=msgspec.json.decode(whole[plural], type=list[kind]),  # type: ignore[valid-type]
+        pages=pagination.page_count,
+        count=pagination.item_count,
+        at=moment(said),
+    )
 
 
 def complaints(body: bytes) -> tuple[str, ...]:
@@ -215,3 +261,16 @@ def day(text: str | None) -> date | None:
         return datetime.fromisoformat(text).date()
     except ValueError:
         return None
+
+
+def moment(text: str | None) -> datetime | None:
+    """A time as Xero writes it, in UTC; None for what is none."""
+    if not text:
+        return None
+    try:
+        if found := _MILLIS.fullmatch(text):
+            return datetime.fromtimestamp(int(found[1]) / 1000, UTC)
+        said = datetime.fromisoformat(text)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return (said if said.tzinfo is not None else said.replace(tzinfo=UTC)).astimezone(UTC)

@@ -33,6 +33,8 @@ from housecount.intake.edge.web import (
     read_body,
     refusal,
 )
+from housecount.intake.edge.xero import PLATFORM as XERO
+from housecount.intake.edge.xero import rows_of
 from housecount.platforms.base.source import TicketSource
 
 MOST_BYTES: Final = 256 * 1024
@@ -42,12 +44,14 @@ BODY_SECONDS: Final = 15.0
 """How long a body may take to arrive."""
 
 HOOKS: Final = "/hooks/"
+XERO_HOOK: Final = "/hooks/xero"
 RELAY: Final = "/functions/v1/ticket-sync-webhooks"
 SCHEDULED: Final = "/functions/v1/ticket-sync-scheduled"
 _LONGEST_TOKEN = 200
 _LOGGER = logging.getLogger(__name__)
 
 _STORED = Answer(200, {"status": "stored"})
+_TAKEN_FROM_XERO, _NOT_FROM_XERO = Answer(200, None), Answer(401, None)
 _ALIVE = Answer(200, {"status": "ok"})
 _READY = Answer(200, {"ready": True, "reasons": []})
 _NOT_READY = Answer(
@@ -89,9 +93,9 @@ _MISTAKE = Answer(
 class Edge:
     """The application.
 
-    `sources` are the platforms whose hooks are understood; `secrets` holds their webhook secrets, as far as there
-    are any; without `operator_token` nobody may ask for a read. Without `pages`, it is alone, and there are no
-    `events`: nobody says whose they are.
+    `sources` are the platforms whose hooks are understood; `secrets` holds their webhook secrets and Xero's key, as
+    far as there are any; without `operator_token` nobody may ask for a read. Without `pages`, it is alone, and there
+    are no `events`: nobody says whose they are.
     """
 
     def __init__(
@@ -183,6 +187,8 @@ class Edge:
             return _WRONG_METHOD
         if path == SCHEDULED:
             return await self._read_what_is_due(headers)
+        if path == XERO_HOOK:
+            return await self._from_xero(headers, receive)
         if path == RELAY:
             row = await self._relayed(headers, receive)
         elif path.startswith(HOOKS):
@@ -193,6 +199,16 @@ class Edge:
         if outcome is Outcome.STORED:
             return _STORED
         raise _BAD_SIGNATURE if outcome is Outcome.NOT_GENUINE else _NO_DOOR
+
+    async def _from_xero(self, headers: Mapping[bytes, bytes], receive: Receive) -> Answer:
+        """Xero has one address for everybody, and wants an empty answer within five seconds. Whether we check its
+        signature it asks by signing wrongly."""
+        body = await self._body(headers, receive)
+        key = self._secrets.get(XERO)
+        if key is None or not signatures.is_xeros(headers, body, key):
+            return _NOT_FROM_XERO
+        await asyncio.gather(*[self._store.offer(row) for row in rows_of(headers, body)])
+        return _TAKEN_FROM_XERO
 
     async def _delivered(self, path: str, headers: Mapping[bytes, bytes], receive: Receive) -> Row:
         """The row of a hook that came to an account's own address."""

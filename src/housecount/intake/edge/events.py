@@ -27,7 +27,7 @@ from uuid import UUID
 
 from housecount.intake.edge.feed import Channel, Feed, FeedAway, View, event
 from housecount.intake.edge.proxy import Away, Pages
-from housecount.intake.edge.web import Receive, Scope, Send
+from housecount.intake.edge.web import SAFE_TO_OPEN, Receive, Scope, Send
 
 PATHS: Final = frozenset({"/events", "/api/v1/events"})
 WHO: Final = "/live/who"
@@ -50,7 +50,7 @@ _HEADERS: Final = (
     (b"cache-control", b"no-store"),
     # A proxy that gathers what it passes on would keep events back.
     (b"x-accel-buffering", b"no"),
-    (b"x-content-type-options", b"nosniff"),
+    *SAFE_TO_OPEN,
 )
 
 
@@ -128,6 +128,7 @@ class Events:
                 (b"content-type", b"application/problem+json"),
                 (b"content-length", str(len(error.body)).encode()),
                 (b"cache-control", b"no-store"),
+                *SAFE_TO_OPEN,
                 *error.headers,
             ]
             await send({"type": "http.response.start", "status": error.status, "headers": headers})

@@ -1,7 +1,9 @@
 """Handing requests on to the pages, which run as a process of their own behind the edge."""
 
 import asyncio
+import base64
 import contextlib
+import hashlib
 from collections.abc import AsyncIterator, Mapping
 from http import HTTPStatus
 from typing import Final
@@ -18,7 +20,15 @@ from aiohttp import (
 from multidict import CIMultiDict
 from yarl import URL
 
-from housecount.intake.edge.web import Message, RawHeaders, Receive, Scope, Send, content_length
+from housecount.intake.edge.web import (
+    SAFE_TO_OPEN,
+    Message,
+    RawHeaders,
+    Receive,
+    Scope,
+    Send,
+    content_length,
+)
 
 _UNIX: Final = "unix:"
 #: What concerns one connection only (RFC 9110, 7.6.1), and what each side says for itself.
@@ -47,14 +57,26 @@ _OF_A_BODY: Final = ("content-length", "content-type", "content-encoding")
 #: What asks for something else than a plain answer in plain words.
 _CONDITIONAL: Final = ("accept", "accept-encoding", "if-none-match", "if-modified-since", "range")
 
-_AWAY_PAGE: Final = b"""<!doctype html>
+_AWAY_STYLE: Final = (
+    b"body { font-family: system-ui, sans-serif; max-width: 36rem; margin: 4rem auto; padding: 0 1rem }"
+)
+_AWAY_PAGE: Final = (
+    b"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<meta http-equiv="refresh" content="5"><title>One moment</title></head>
-<body style="font-family: system-ui, sans-serif; max-width: 36rem; margin: 4rem auto; padding: 0 1rem">
-<h1>One moment, please</h1>
+<meta http-equiv="refresh" content="5"><title>One moment</title><style>"""
+    + _AWAY_STYLE
+    + b"""</style></head>
+<body><h1>One moment, please</h1>
 <p>The pages of Housecount are starting or being updated. Sales are still being taken note of.
 This page tries again by itself in a few seconds.</p></body></html>
 """
+)
+#: A sandbox would keep the page from trying again.
+_AWAY_POLICY: Final = (
+    b"default-src 'none'; frame-ancestors 'none'; style-src 'sha256-"
+    + base64.b64encode(hashlib.sha256(_AWAY_STYLE).digest())
+    + b"'"
+)
 _AWAY_DOCUMENT: Final = (
     b'{"code": "starting", "message":'
     b' "The site is starting or being updated. Please try again in a few seconds."}'
@@ -227,6 +249,7 @@ async def _say_away(scope: Scope, send: Send) -> None:
             (b"content-length", str(len(body)).encode()),
             (b"cache-control", b"no-store"),
             (b"retry-after", b"5"),
+            *(SAFE_TO_OPEN if document else ((b"content-security-policy", _AWAY_POLICY), SAFE_TO_OPEN[1])),
         ],
     }
     await send(start)

@@ -18,6 +18,11 @@ RawHeaders = Iterable[tuple[bytes, bytes]]
 #: Any page may send us hooks and read our answer: nothing here speaks for whoever is signed in.
 ANY_ORIGIN = (b"access-control-allow-origin", b"*")
 _JSON = (b"content-type", b"application/json")
+#: Opened by itself in a browser, an answer is nobody's origin and can do nothing.
+SAFE_TO_OPEN = (
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; sandbox"),
+    (b"x-content-type-options", b"nosniff"),
+)
 
 
 class Refused(Exception):
@@ -29,13 +34,15 @@ class Refused(Exception):
 
 
 class Answer:
-    """An answer that is the same each time: made once."""
+    """An answer that is the same each time: made once. None for a document is an empty body."""
 
     __slots__ = ("_body", "_start")
 
     def __init__(self, status: int, document: object, *headers: tuple[bytes, bytes]) -> None:
-        body = b"" if status == HTTPStatus.NO_CONTENT else json.dumps(document).encode()
-        told = [*headers, ANY_ORIGIN]
+        body = b"" if document is None else json.dumps(document).encode()
+        told = [*headers, ANY_ORIGIN, *SAFE_TO_OPEN]
+        if not body and status != HTTPStatus.NO_CONTENT:
+            told.append((b"content-length", b"0"))
         if body:
             told += [_JSON, (b"content-length", str(len(body)).encode())]
         self._start: Message = {"type": "http.response.start", "status": status, "headers": told}

@@ -44,6 +44,7 @@ from housecount.tenancy.access import MemberRequest, require_role
 from housecount.tenancy.identity import Role
 from housecount.web.documents import document_title, happening, status_tags
 from housecount.web.views.recipient import pdf_response
+from housecount.web.xero import mark_words, xero_tags
 
 NEW_LINK = "housecount-new-link"
 
@@ -68,6 +69,8 @@ def document(request: MemberRequest, document_id: UUID) -> HttpResponse:
         "facts": facts,
         "due": date.fromisoformat(facts["due_date"]) if facts["due_date"] else None,
         "tags": status_tags(facts),
+        "xero_tags": xero_tags(facts),
+        "xero_reason": mark_words(facts["xero"]) if facts["xero"] else None,
         "printed": printed_of(found),
     }
     if request.identity.role is Role.ACT:

@@ -19,6 +19,7 @@ from housecount.tenancy.identity import Role
 from housecount.web.context import OFFICE
 from housecount.web.documents import KINDS, STATUS_NAMES, Tag, status_tags
 from housecount.web.views import act_invoices
+from housecount.web.xero import xero_tags
 
 PER_PAGE = 50
 #: What the select offers, and the filter's fields that it stands for.
@@ -49,7 +50,7 @@ class Row(NamedTuple):
 def rows_of(documents: list[Document], today: date) -> list[Row]:
     """Rows of a list, in a handful of queries."""
     return [
-        Row(document, facts, status_tags(facts), _day(facts["due_date"]))
+        Row(document, facts, [*status_tags(facts), *xero_tags(facts)], _day(facts["due_date"]))
         for document, facts in zip(documents, queries.documents_json(documents, today=today), strict=True)
     ]
 

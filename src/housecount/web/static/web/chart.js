@@ -29,8 +29,9 @@
   function writer(data) {
     if (data.currency) {
       const decimals = data.decimals ?? 2;
-      const money = new Intl.NumberFormat("en-AU", { style: "currency", currency: data.currency, minimumFractionDigits: decimals, maximumFractionDigits: decimals });
-      const short = new Intl.NumberFormat("en-AU", { style: "currency", currency: data.currency, notation: "compact", maximumFractionDigits: 1 });
+      // Britain's English marks every dollar by its country, as all amounts here do: A$, NZ$, US$.
+      const money = new Intl.NumberFormat("en-GB", { style: "currency", currency: data.currency, minimumFractionDigits: decimals, maximumFractionDigits: decimals });
+      const short = new Intl.NumberFormat("en-GB", { style: "currency", currency: data.currency, notation: "compact", maximumFractionDigits: 1 });
       return { full: (v) => money.format(v / 10 ** decimals), short: (v) => short.format(v / 10 ** decimals) };
     }
     const number = new Intl.NumberFormat("en-AU", { maximumFractionDigits: 1 });
@@ -97,7 +98,11 @@
     const least = Math.min(0, ...values.flat().filter((value) => value !== null));
     const level = data.level && data.level.value <= 3 * most ? data.level : null;
     const top = Math.max(most, level ? level.value : 0, 1);
-    const height = () => (data.height || 260) * (parseFloat(getComputedStyle(document.documentElement).fontSize) / 16);
+    // Higher where it is wide, so that a line keeps its shape.
+    const height = () => {
+      const rem = parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
+      return Math.max((data.height || 260) * rem, Math.min(holder.clientWidth * 0.46, 360 * rem));
+    };
     const tip = document.createElement("div");
     tip.className = "chart-tip";
     tip.hidden = true;
@@ -181,7 +186,7 @@
       cursor: { y: false, drag: { x: false, y: false, setScale: false }, points: { size: 7 } },
       scales: {
         x: { time, dir: data.reversed ? -1 : 1, range: data.bars ? (_, from, to) => { const step = data.x.length > 1 ? (to - from) / (data.x.length - 1) : 1; return [from - step / 2, to + step / 2]; } : undefined },
-        y: { range: () => [least && least * 1.08, top * 1.08] },
+        y: { range: () => [least && least * 1.25, top * 1.08] },
       },
       axes: [
         { stroke: line, font, size: size * 2.6, gap: 6, space: size * 6, grid: { show: false }, ticks: { show: false },
@@ -190,7 +195,7 @@
           grid: { stroke: ground, width: 1 }, values: (_, splits) => splits.map(write.short),
           incrs: data.currency || data.percent ? undefined : [1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500, 1e3, 2e3, 2500, 5e3, 1e4, 2e4, 25e3, 5e4, 1e5, 2e5, 5e5, 1e6, 1e7] },
       ],
-      padding: [10, 20, 0, 0],
+      padding: [10, 26, 0, 0],
       series: [{}, ...series],
       bands,
       hooks: { draw: [marked], setCursor: [point] },

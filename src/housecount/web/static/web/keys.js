@@ -29,6 +29,14 @@
     });
   }
 
+  // Where the rows of links are longer than the window, the one of this page is in sight.
+  document.addEventListener("DOMContentLoaded", () => {
+    for (const here of document.querySelectorAll(".top nav [aria-current], .tabs [aria-current]")) {
+      const row = here.closest("nav");
+      if (row) row.scrollLeft = here.offsetLeft - row.offsetLeft - (row.clientWidth - here.offsetWidth) / 2;
+    }
+  });
+
   document.addEventListener("DOMContentLoaded", () => {
     const choice = document.getElementById("keys");
     if (!choice) return;

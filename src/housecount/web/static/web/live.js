@@ -135,7 +135,7 @@
 
   // --- The state, in words ------------------------------------------------------------------------------------
   let since = null, out = false, warning = 0;
-  const clock = (moment) => new Intl.DateTimeFormat(html.lang, { hour: "2-digit", minute: "2-digit", hour12: false }).format(moment);
+  const clock = (moment) => new Intl.DateTimeFormat(html.lang, { hour: "numeric", minute: "2-digit" }).format(moment);
 
   function show(kind, from = null) {
     if (html.dataset.live === kind && kind === "on") return;
