@@ -223,6 +223,25 @@ def test_a_long_document_repeats_its_head_and_numbers_its_pages() -> None:
     assert whole.count("Amount due") == 1
 
 
+@pytest.mark.parametrize("count", [*range(24, 34), *range(55, 64)])
+def test_no_page_holds_totals_alone(count: int) -> None:
+    lines = [(f"Night {night}: a set", Priced(ONE, 12_000)) for night in range(count)]
+    pages = page_texts(pdf.render(printed(*lines)))
+    on_each = [len(re.findall(r"Night \d", page)) for page in pages]
+    [end] = [at for at, page in enumerate(pages) if "Amount due" in page]
+    assert sum(on_each) == count
+    assert on_each[end] >= 2, on_each
+    assert sum(on_each[end + 1 :]) == 0
+    assert all("Description Quantity" in page for page in pages[: end + 1])
+
+
+def test_totals_follow_a_last_line_longer_than_a_page() -> None:
+    words = " ".join(f"word{at}" for at in range(3_000))
+    pages = page_texts(pdf.render(printed(*[("Night", Priced(ONE, 1))] * 9, (words, Priced(ONE, 1)))))
+    assert all(f"word{at}" in " ".join(pages) for at in range(3_000))
+    assert "Amount due" in pages[-1]
+
+
 def test_a_description_longer_than_a_page_is_printed_whole() -> None:
     words = " ".join(f"word{at}" for at in range(3_000))
     whole = re.sub(

@@ -141,6 +141,16 @@ def test_a_payment_of_ours_is_never_news(desk: Desk) -> None:
     assert (desk.push().done, desk.pull(full=True).taken_back) == (0, 0)
 
 
+def test_nothing_is_paid_beside_a_payment_that_does_not_fit(desk: Desk) -> None:
+    """500 there and 200 here, of 550: a person says which; what would fit is not written meanwhile."""
+    office, invoice = desk.office, written(desk)[0]
+    office.pay(invoice, 20000)
+    desk.person("pay", document=invoice.number, amount=500, date="2026-12-03")
+    assert (desk.pull().waiting, desk.push().left) == (1, 1)
+    assert [each["AmountPaid"] for each in desk.documents()] == [Decimal(500)]
+    assert "only A$350.00 is open" in next(each.reason for each in desk.intents() if each.stage == "blocked")
+
+
 def test_what_is_recorded_on_both_sides_is_one_payment(desk: Desk) -> None:
     office = desk.office
     same, other = written(desk, 2)

@@ -13,7 +13,7 @@ from typing import Any
 from housecount.core.money import format_money, to_major
 from housecount.platforms.base.errors import Gone
 from housecount.sync.database import DatabaseThread
-from housecount.xero import ledger, purses, wire
+from housecount.xero import ledger, purses, receipts, wire
 from housecount.xero.client import Xero
 from housecount.xero.errors import Blocked, Rejected
 from housecount.xero.ledger import Move
@@ -137,6 +137,8 @@ class Mover:
             await self.database.run(purses.reopen_credit, self.row, move.document)
             made, rest, written = "", want, _NOTHING
         if rest > 0 and not written:
+            if theirs := await self.database.run(receipts.in_the_way, self.row, move.document):
+                raise Blocked(theirs)
             made, rest = await _as_much_as_fits(
                 want,
                 lambda amount: self._create(lead, move, move.theirs, amount, reference),

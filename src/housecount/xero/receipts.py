@@ -101,6 +101,12 @@ def waiting(row: Connection) -> QuerySet[XeroPayment]:
     )
 
 
+def in_the_way(row: Connection, document: Document) -> str:
+    """Why nothing more may be paid on a document in Xero: a payment there that could not be taken over; "" if none."""
+    found = waiting(row).filter(document=document, status=_LIVE).first()
+    return found.reason if found is not None else ""
+
+
 def again(entry: XeroPayment) -> Seen:
     """A payment that waits, as it was seen."""
     return Seen(
