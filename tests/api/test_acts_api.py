@@ -128,6 +128,8 @@ def test_rules_notifications_logo_and_the_organisation(stage: Stage, office: Cal
     assert office.send("PUT", "/logo", {"picture": None})["kind"] is None
     changed = office.send("PATCH", "/organisation", {"timezone": "Australia/Perth"})
     assert changed["timezone"] == "Australia/Perth"
+    party = office.post("/parties", party_data(email="act@example.com"), 201)["id"]
+    office.post("/documents", document_data(party), 201)
     assert office.send("PATCH", "/organisation", {"currency": "NZD"}, 409)["code"] == "fixed"
     other = Caller(token_of(make_house().admin))
     assert other.send("PATCH", "/organisation", {"currency": "NZD"})["currency"] == "NZD"

@@ -319,6 +319,8 @@ def test_a_credit_note_for_some_and_for_the_rest(books: Books) -> None:
     )
     page = books.post(f"/invoices/{issued.pk}/credit/", what="some", **{"credit-1": "1"})
     assert "Credit note CN-00001 over A$55.00 is issued" in page.text
+    assert page.text.count("corrects this document") == 1
+    assert page.text.count("Credit note CN-00001") == 2, "said once, and listed once"
     assert books.office.json(issued)["balance"] == 16500
     page = books.post(f"/invoices/{issued.pk}/credit/", what="some", **{"credit-1": "4"})
     assert "left" in page.text

@@ -81,12 +81,13 @@ def document(request: MemberRequest, document_id: UUID) -> HttpResponse:
         .order_by("id")
     )
     today = here.today(request.organisation)
+    allocated = _payments(found)
     return render(
         request,
         "web/invoices/document.html",
         shown
         | {
-            "payments": _payments(found),
+            "payments": allocated,
             "history": [happening(event) for event in reversed(events)],
             "deliveries": Delivery.objects.filter(organisation_id=found.organisation_id, document=found)
             .select_related("link")
@@ -106,9 +107,10 @@ def document(request: MemberRequest, document_id: UUID) -> HttpResponse:
             "today": today.isoformat(),
             "key": uuid4().hex,
             "is_credit": found.kind in {Kind.CREDIT_NOTE, Kind.ADJUSTMENT_NOTE},
-            "credit_notes": Document.objects.filter(
-                organisation_id=found.organisation_id, credits=found
-            ).order_by("issue_date"),
+            # Those that took something off it stand among what was paid.
+            "credit_notes": Document.objects.filter(organisation_id=found.organisation_id, credits=found)
+            .exclude(pk__in=[each.credit_note_id for each in allocated if each.credit_note_id])
+            .order_by("issue_date"),
             "lines": found.lines.order_by("position"),
         }
         | _money(found, facts)

@@ -22,6 +22,7 @@ from housecount.tenancy.identity import Role
 from housecount.tenancy.models import Membership
 from housecount.web.context import OFFICE
 from housecount.web.documents import PARTY_KIND_NAMES, numbers_of, percent
+from housecount.web.templatetags.housecount import plain_day
 from housecount.web.views.invoices import rows_of
 
 _SHOWN = 20
@@ -120,10 +121,10 @@ def registered_words(found: Party, today: date) -> str:
     if since is None:
         return "Not registered"
     if today < since:
-        return f"From {since.isoformat()}"
+        return f"From {plain_day(since)}"
     if until is not None and until < today:
-        return f"Until {until.isoformat()}: not any more"
-    return f"Since {since.isoformat()}" + (f", until {until.isoformat()}" if until else "")
+        return f"Until {plain_day(until)}: not any more"
+    return f"Since {plain_day(since)}" + (f", until {plain_day(until)}" if until else "")
 
 
 @sensitive_post_parameters("bank_account", "bank_bsb")
