@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from housecount.box_office.queries import DayCount
-from housecount.web.charts import HEIGHT, WIDTH, bar, curve
+from housecount.web.charts import HEIGHT, WIDTH, bar, curve, spark
 
 A, B = UUID(int=1), UUID(int=2)
 PLATFORMS = {A: "eventbrite", B: "humanitix"}
@@ -35,6 +35,13 @@ def test_a_bar_shows_every_platform_and_says_how_full(one: int, two: int, capaci
     if capacity and one + two <= capacity:
         filled = sum(share.width for share in made.shares)
         assert abs(filled - (one + two) * 1000 / capacity) <= 10
+
+
+def test_a_spark_has_a_column_for_each_day_on_one_ground() -> None:
+    made = spark((0, 3, -2, 6))
+    assert made.before == "M0 20v-1h4v1zM5 20v-10h4v10zM10 20v-1h4v1z"
+    assert made.last == "M15 20v-20h4v20z"
+    assert spark((0, 0)).last == "M5 20v-1h4v1z", "a day without sales is a dot"
 
 
 @given(changes, st.integers(0, 120), st.none() | st.integers(0, 2000))

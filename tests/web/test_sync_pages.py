@@ -17,6 +17,7 @@ from housecount.platforms.registry import SOURCES
 from housecount.sync import alerts, doors, store
 from housecount.sync.lock import account_lock
 from housecount.sync.models import Agenda, CircuitBreaker, CredentialBudget, Gap, HookDoor, ReadRun
+from housecount.sync.queries import account_documents
 from housecount.tenancy import crypto
 from housecount.tenancy.identity import acting_as
 from tests.factories import make_account
@@ -105,6 +106,35 @@ def test_a_failed_read_says_what_happened_and_what_to_do(stage: Stage) -> None:
     assert "Stale: 1 of its events could not be read." in text
     assert "Eventbrite does not answer. First just now." in text
     assert "What to do: The last good figures stay, with their age." in text
+
+
+def test_one_late_event_among_fresh_ones_makes_its_account_stale(stage: Stage) -> None:
+    late, fresh, old = stage.put_on(), stage.put_on(), stage.put_on()
+    key = stage.accounts["eventbrite"]
+
+    def plan(event_id: str, next_at: timedelta, every: int) -> None:
+        agenda = {"organisation_id": key.organisation_id, "account_id": key.account_id, "event_id": event_id}
+        Agenda.objects.create(**agenda, next_at=stage.now + next_at, every=every, why="soon")
+
+    with acting_as(stage.house.system):
+        Agenda.objects.filter(organisation_id=stage.organisation_id).delete()
+        store.mark_fresh(key, [late.event_id], stage.now - timedelta(hours=5), swept=False)
+        store.mark_fresh(key, [old.event_id], stage.now - timedelta(hours=9), swept=False)
+        plan("", timedelta(minutes=30), 3600)
+        plan(fresh.event_id, timedelta(minutes=4), 300)
+        plan(old.event_id, timedelta(hours=-3), 3 * 3600)  # within twice its interval: not late yet
+        plan(late.event_id, timedelta(minutes=-16), 300)
+        [document] = [
+            each
+            for each in account_documents(stage.organisation_id, stage.now)
+            if each["platform"] == "eventbrite"
+        ]
+    assert document["stale_reason"] == "It was last read 5 hours ago. Is the worker running?"
+    assert document["as_of"] == stage.now.isoformat(), "the newest of all events"
+    assert document["next_read_at"] == (stage.now - timedelta(hours=3)).isoformat(), "the first that is due"
+    with acting_as(stage.house.system):
+        Agenda.objects.filter(organisation_id=stage.organisation_id, event_id=late.event_id).delete()
+    assert "Is the worker running?" not in look(stage.house.admin, "/sync/").text
 
 
 def test_a_stopped_account_asks_for_a_key(stage: Stage) -> None:

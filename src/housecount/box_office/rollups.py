@@ -111,9 +111,23 @@ def unequal(organisation_id: UUID, account_id: UUID) -> Iterator[Unequal]:
 def without_loops() -> Iterator[None]:
     """Row-level security hides from the planner how many rows there are: it takes thousands of shows for one, and goes
     through the sums of all for each. Told not to, it reads both once and puts them together."""
-    bulk.run("SELECT set_config('enable_nestloop', 'off', true)", [])
+    with _without("enable_nestloop"):
+        yield
+
+
+@contextmanager
+def without_sorts() -> Iterator[None]:
+    """For the same reason it sorts thousands of days, on disk, to add them up in a few groups. Told not to, it adds
+    each to its group as it comes."""
+    with _without("enable_sort"):
+        yield
+
+
+@contextmanager
+def _without(step: str) -> Iterator[None]:
+    bulk.run("SELECT set_config(%s, 'off', true)", [step])
     yield
-    bulk.run("SELECT set_config('enable_nestloop', 'on', true)", [])
+    bulk.run("SELECT set_config(%s, 'on', true)", [step])
 
 
 def write_again(organisation_id: UUID, account_id: UUID) -> None:

@@ -5,7 +5,7 @@ there are enough; else those on the same weekday; else all of them. The latest f
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,6 +13,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from housecount.box_office import bulk
+from housecount.box_office.rollups import without_loops
 from housecount.core.pace import LEAST, Sold, expect, percent
 
 #: So many of the comparable shows are looked at, the latest first.
@@ -43,33 +44,42 @@ earlier AS MATERIALIZED (
          WHERE o.organisation_id = %(organisation)s AND o.venue_id = v.venue_id
            AND o.starts_at < v.cut AND o.merged_into_id IS NULL AND NOT o.cancelled
          ORDER BY o.starts_at DESC LIMIT %(among)s) o),
+beside AS MATERIALIZED (
+    SELECT w.id AS wanted_id, w.begun, w.local_start::date - w.local_now::date AS to_go, e.id, e.starts_at,
+           e.day AS its_day, e.title = w.title AS same_run,
+           extract(isodow FROM e.day) = extract(isodow FROM w.local_start) AS same_weekday
+      FROM timed w JOIN earlier e ON e.venue_id = w.venue_id AND e.cut = w.cut),
+bases AS MATERIALIZED (
+    SELECT wanted_id, CASE WHEN count(*) FILTER (WHERE same_run) >= %(least)s THEN 1
+                           WHEN count(*) FILTER (WHERE same_weekday) >= %(least)s THEN 2
+                           ELSE 3 END AS basis
+      FROM beside GROUP BY wanted_id),
 alike AS MATERIALIZED (
     SELECT * FROM (
-        SELECT q.*, CASE WHEN q.begun THEN 'infinity'::date ELSE q.its_day - q.to_go END AS day,
-               row_number() OVER (PARTITION BY q.wanted_id ORDER BY q.starts_at DESC) AS place
-          FROM (
-            SELECT p.*, CASE WHEN count(*) FILTER (WHERE p.same_run) OVER mine >= %(least)s THEN 1
-                             WHEN count(*) FILTER (WHERE p.same_weekday) OVER mine >= %(least)s THEN 2
-                             ELSE 3 END AS basis
-              FROM (
-                SELECT w.id AS wanted_id, w.begun, w.local_start::date - w.local_now::date AS to_go, e.id, e.starts_at,
-                       e.day AS its_day, e.title = w.title AS same_run,
-                       extract(isodow FROM e.day) = extract(isodow FROM w.local_start) AS same_weekday
-                  FROM timed w JOIN earlier e ON e.venue_id = w.venue_id AND e.cut = w.cut) p
-            WINDOW mine AS (PARTITION BY p.wanted_id)) q
-         WHERE CASE q.basis WHEN 1 THEN q.same_run WHEN 2 THEN q.same_weekday ELSE true END) r
+        SELECT b.wanted_id, c.basis, b.id, CASE WHEN b.begun THEN 'infinity'::date ELSE b.its_day - b.to_go END AS day,
+               row_number() OVER (PARTITION BY b.wanted_id ORDER BY b.starts_at DESC) AS place
+          FROM beside b JOIN bases c ON c.wanted_id = b.wanted_id
+         WHERE CASE c.basis WHEN 1 THEN b.same_run WHEN 2 THEN b.same_weekday ELSE true END) r
      WHERE r.place <= %(most)s)
 SELECT w.id, w.sold, w.begun, (w.local_start::date - w.local_now::date),
        extract(hour FROM w.local_now)::int * 60 + extract(minute FROM w.local_now)::int,
-       extract(hour FROM w.local_start)::int * 60 + extract(minute FROM w.local_start)::int,
-       a.basis, coalesce(s.before, 0), coalesce(s.on_the_day, 0)
+       extract(hour FROM w.local_start)::int * 60 + extract(minute FROM w.local_start)::int, a.basis, a.id, a.day::text
   FROM timed w LEFT JOIN alike a ON a.wanted_id = w.id
-  LEFT JOIN LATERAL (
-    SELECT sum(d.sold) FILTER (WHERE d.day < a.day)::bigint AS before,
-           sum(d.sold) FILTER (WHERE d.day = a.day)::bigint AS on_the_day
+"""
+# What shows had sold before a day each, and on it: all that they sold, less what they sold since. The days since are
+# fewer than those before, where sales have begun long ago. A question of its own: these few are looked up, those above
+# are not.
+_SOLD = """
+SELECT a.id, a.day::text,
+       coalesce((SELECT k.sold FROM box_office_show_total k
+                  WHERE k.organisation_id = %(organisation)s AND k.show_id = a.id), 0) - coalesce(s.since, 0),
+       coalesce(s.on_the_day, 0)
+  FROM unnest(%(shows)s::uuid[], %(days)s::date[]) a(id, day)
+  CROSS JOIN LATERAL (
+    SELECT sum(d.sold)::bigint AS since, sum(d.sold) FILTER (WHERE d.day = a.day)::bigint AS on_the_day
       FROM box_office_listing l JOIN box_office_daily_total d
-        ON d.organisation_id = %(organisation)s AND d.listing_id = l.id AND d.day <= a.day
-     WHERE l.organisation_id = %(organisation)s AND l.show_id = a.id AND l.gone_at IS NULL) s ON true
+        ON d.organisation_id = %(organisation)s AND d.listing_id = l.id AND d.day >= a.day
+     WHERE l.organisation_id = %(organisation)s AND l.show_id = a.id AND l.gone_at IS NULL) s
 """
 _BASES = {1: "of this run", 2: "here on the same weekday", 3: "at this venue"}
 
@@ -85,32 +95,47 @@ class Pace(Struct, frozen=True):
 
 
 def pace(organisation_id: UUID, show_ids: Collection[UUID], now: datetime) -> dict[UUID, Pace]:
-    """The pace of each of these shows, by id; one that is not there is left out. One query for all of them."""
+    """The pace of each of these shows, by id; one that is not there is left out. Two queries for all of them."""
     if not show_ids:
         return {}
+    with without_loops():
+        found = bulk.fetch(
+            _QUESTION,
+            {
+                "organisation": organisation_id,
+                "shows": list(show_ids),
+                "now": now,
+                "least": LEAST,
+                "most": _MOST,
+                "among": _LOOKED_AMONG,
+            },
+        )
     rows: dict[UUID, list[tuple[Any, ...]]] = defaultdict(list)
-    for row in bulk.fetch(
-        _QUESTION,
-        {
-            "organisation": organisation_id,
-            "shows": list(show_ids),
-            "now": now,
-            "least": LEAST,
-            "most": _MOST,
-            "among": _LOOKED_AMONG,
-        },
-    ):
+    for row in found:
         rows[row[0]].append(row)
-    return {show_id: _pace(found) for show_id, found in rows.items()}
+    sold = _sold(organisation_id, {(other, day) for *_, other, day in found if other is not None})
+    return {show_id: _pace(each, sold) for show_id, each in rows.items()}
 
 
-def _pace(rows: Iterable[tuple[Any, ...]]) -> Pace:
+def _sold(organisation_id: UUID, wanted: Collection[tuple[UUID, str]]) -> dict[tuple[UUID, str], Sold]:
+    """What each show had sold by a day, which may be "infinity"."""
+    if not wanted:
+        return {}
+    values = {
+        "organisation": organisation_id,
+        "shows": [show_id for show_id, _ in wanted],
+        "days": [day for _, day in wanted],
+    }
+    return {(show_id, day): Sold(*sums) for show_id, day, *sums in bulk.fetch(_SOLD, values)}
+
+
+def _pace(rows: Iterable[tuple[Any, ...]], sold_by: Mapping[tuple[UUID, str], Sold]) -> Pace:
     """The pace of one show, from its rows of the question."""
     comparable = []
     for row in rows:
-        _, sold, begun, days, minute, start, basis, before, on_the_day = row
+        _, sold, begun, days, minute, start, basis, other, day = row
         if basis is not None:
-            comparable.append(Sold(before, on_the_day))
+            comparable.append(sold_by[other, day])
     whole = max(start, 1) if days == 0 else 24 * 60
     expected, shows = expect(comparable, minute, whole)
     if expected is None:

@@ -16,7 +16,7 @@ from msgspec import Struct
 from housecount.box_office import bulk
 from housecount.box_office.models import Account
 from housecount.box_office.models_rollups import HOURS
-from housecount.box_office.rollups import without_loops
+from housecount.box_office.rollups import without_loops, without_sorts
 from housecount.core.counting import NOTHING, Figures, total
 from housecount.insights.filters import Dimension, Filters, Per
 
@@ -119,10 +119,11 @@ def sales_over_time(organisation_id: UUID, filters: Filters, per: Per | None = N
     accounts = _accounts(organisation_id, filters)
     step = "%(since)s::date" if per is None else f"date_trunc('{per.value}', d.day::timestamp)::date"
     account = "l.account_id" if _of_shows(filters) else "d.account_id"
-    rows = bulk.fetch(
-        f"SELECT {step} AS step, {account}, {_SUMS} {_days_of(filters)} GROUP BY 1, 2",
-        _values(organisation_id, filters, accounts),
-    )
+    with without_sorts():
+        rows = bulk.fetch(
+            f"SELECT {step} AS step, {account}, {_SUMS} {_days_of(filters)} GROUP BY 1, 2",
+            _values(organisation_id, filters, accounts),
+        )
     found: dict[tuple[date, str], Figures] = {}
     for day, account_id, *sums in rows:
         key = (day, accounts[account_id])
@@ -142,10 +143,11 @@ def slices_by_platform(steps: Iterable[Step]) -> list[Slice]:
 def hours(organisation_id: UUID, filters: Filters) -> Hours:
     """When orders were placed, by weekday and hour of the listing's clock."""
     accounts = _accounts(organisation_id, filters)
-    rows = bulk.fetch(
-        f"SELECT extract(isodow FROM d.day)::int, {_PLACED} {_days_of(filters)} GROUP BY 1",  # noqa: S608
-        _values(organisation_id, filters, accounts),
-    )
+    with without_sorts():
+        rows = bulk.fetch(
+            f"SELECT extract(isodow FROM d.day)::int, {_PLACED} {_days_of(filters)} GROUP BY 1",  # noqa: S608
+            _values(organisation_id, filters, accounts),
+        )
     found = {weekday: tuple(placed) for weekday, *placed in rows}
     return Hours(tuple(found.get(weekday, (0,) * 24) for weekday in range(1, 8)))
 
@@ -173,57 +175,47 @@ _PARTS: Final[Mapping[Dimension, tuple[str, str, str, str]]] = {
 }
 
 
-_SHOWS: Final = """
-      FROM box_office_show s
-      JOIN (SELECT id, app.known_zone(timezone) AS zone FROM box_office_venue
-             WHERE organisation_id = %(organisation)s OFFSET 0) v ON v.id = s.venue_id"""
-_WANTED: Final = """
-     WHERE s.organisation_id = %(organisation)s AND s.currency = %(currency)s AND s.merged_into_id IS NULL
-       AND s.starts_at >= %(after)s AND s.starts_at < %(before)s
-       AND (s.starts_at >= %(surely_after)s AND s.starts_at < %(surely_before)s
-            OR (s.starts_at AT TIME ZONE v.zone)::date BETWEEN %(since)s AND %(until)s)"""
-_ADDED: Final = ", ".join(f"sum({name}) AS {name}" for name in _NAMES)
-_TAKEN: Final = """
-    count(*) AS shows, sum(seats) FILTER (WHERE seats > 0 AND NOT off) AS seats,
-    sum(taken) FILTER (WHERE seats > 0 AND NOT off) AS taken"""
-# Of all platforms, the show's own sums say what it sold.
+# What the listings of each show at some platforms come to; at all of them, the show's own sums say it.
+_AT_PLATFORMS: Final = f"""
+    SELECT l.show_id, max(l.capacity) AS told_capacity,
+           {", ".join(f"sum(t.{name})::bigint AS {name}" for name in _NAMES)}
+      FROM box_office_listing l
+      LEFT JOIN box_office_listing_total t ON t.organisation_id = %(organisation)s AND t.listing_id = l.id
+     WHERE l.organisation_id = %(organisation)s AND l.gone_at IS NULL AND l.account_id = ANY(%(accounts)s)"""  # noqa: S608
 _ANYWHERE: Final = f"""
-    SELECT venue_id, part, min(title) AS title, {_TAKEN}, {_ADDED}
-      FROM (SELECT {{venue}} AS venue_id, {{part}} AS part, s.title, s.cancelled AS off,
-                   coalesce(s.capacity, c.told_capacity, 0) AS seats, c.sold + c.comps AS taken,
-                   {", ".join(f"c.{name}" for name in _NAMES)}
-              {_SHOWS}
-              JOIN box_office_show_total c ON c.organisation_id = %(organisation)s AND c.show_id = s.id
-              {_WANTED} AND c.listings > 0 AND {{wanted}}) shown
-     GROUP BY 1, 2"""  # noqa: S608
-# Of one, its listings do. What they sold is not added up by show first: thousands of rows of sums take their time.
-_AT_PLATFORM: Final = f"""
-    WITH sold AS MATERIALIZED (
-        SELECT {{venue}} AS venue_id, {{part}} AS part, s.id, s.title, s.cancelled AS off, s.capacity, l.capacity AS told,
-               {", ".join(f"t.{name}" for name in _NAMES)}
-          {_SHOWS}
-          JOIN box_office_listing l ON l.organisation_id = %(organisation)s AND l.show_id = s.id
-          LEFT JOIN box_office_listing_total t ON t.organisation_id = %(organisation)s AND t.listing_id = l.id
-          {_WANTED} AND l.gone_at IS NULL AND l.account_id = ANY(%(accounts)s) AND {{wanted}})
-    SELECT * FROM (SELECT venue_id, part, min(title) AS title, {_ADDED} FROM sold GROUP BY 1, 2) sums
-      JOIN (SELECT coalesce(venue_id::text, '') AS venue, part AS same, {_TAKEN}
-              FROM (SELECT venue_id, part, off, coalesce(capacity, max(told), 0) AS seats,
-                           coalesce(sum(sold + comps), 0) AS taken
-                      FROM sold GROUP BY id, venue_id, part, off, capacity) shown
-             GROUP BY 1, 2) houses ON venue = coalesce(venue_id::text, '') AND same = part"""  # noqa: S608
+    SELECT show_id, told_capacity, {", ".join(_NAMES)}
+      FROM box_office_show_total WHERE organisation_id = %(organisation)s AND listings > 0"""  # noqa: S608
 
 
 def _sales_of_shows(organisation_id: UUID, dimension: Dimension, filters: Filters) -> list[Slice]:
     """By room, weekday or run: the shows of the span with all that they sold."""
     venue, part, key, label = _PARTS[dimension]
-    parts = (_AT_PLATFORM if filters.platform else _ANYWHERE).format(
-        venue=venue, part=part, wanted=_of_show(filters)
-    )
     wide = filters.days > _MANY_DAYS
+    each_show = _ANYWHERE
+    if filters.platform:
+        each_show = f"{_AT_PLATFORMS} {'' if wide else 'AND l.show_id = s.id'} GROUP BY l.show_id"
     question = f"""
         SELECT {key}, {label}, g.shows, coalesce(g.seats, 0)::bigint, coalesce(g.taken, 0)::bigint,
                {", ".join(f"coalesce(g.{name}, 0)::bigint" for name in _NAMES)}
-          FROM ({parts}) g
+          FROM (
+            SELECT venue_id, part, min(title) AS title, count(*) AS shows,
+                   sum(seats) FILTER (WHERE full_house) AS seats,
+                   sum(sold + comps) FILTER (WHERE full_house) AS taken,
+                   {", ".join(f"sum({name}) AS {name}" for name in _NAMES)}
+              FROM (
+                SELECT {venue} AS venue_id, {part} AS part, s.title, c.*,
+                       coalesce(s.capacity, c.told_capacity, 0) AS seats,
+                       NOT s.cancelled AND coalesce(s.capacity, c.told_capacity, 0) > 0 AS full_house
+                  FROM box_office_show s
+                  JOIN (SELECT id, app.known_zone(timezone) AS zone FROM box_office_venue
+                         WHERE organisation_id = %(organisation)s OFFSET 0) v ON v.id = s.venue_id
+                  JOIN LATERAL ({each_show}) c ON c.show_id = s.id
+                 WHERE s.organisation_id = %(organisation)s AND s.currency = %(currency)s AND s.merged_into_id IS NULL
+                   AND s.starts_at >= %(after)s AND s.starts_at < %(before)s
+                   AND (s.starts_at >= %(surely_after)s AND s.starts_at < %(surely_before)s
+                        OR (s.starts_at AT TIME ZONE v.zone)::date BETWEEN %(since)s AND %(until)s)
+                   AND {_of_show(filters)}) shown
+             GROUP BY 1, 2) g
           LEFT JOIN box_office_venue v ON v.organisation_id = %(organisation)s AND v.id = g.venue_id
          ORDER BY g.gross DESC NULLS LAST, 1 LIMIT %(most)s"""  # noqa: S608
     values = {**_values(organisation_id, filters, _accounts(organisation_id, filters)), "most": MOST_SLICES}

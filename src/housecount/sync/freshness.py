@@ -80,7 +80,12 @@ def overdue(row: EventFreshness, as_of: datetime, now: datetime) -> str | None:
         late = now - as_of > LATE_SWEEP
     else:
         late = now - row.next_at > max(LATE, LATE_TIMES * timedelta(seconds=row.every))
-    return f"It was last read {ago(now - as_of)} ago. Is the worker running?" if late else None
+    return unread(as_of, now) if late else None
+
+
+def unread(as_of: datetime, now: datetime) -> str:
+    """That what was last read at `as_of` should have been read again by now."""
+    return f"It was last read {ago(now - as_of)} ago. Is the worker running?"
 
 
 def told(row: EventFreshness, next_at: datetime | None, now: datetime) -> str:

@@ -3,18 +3,27 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db.models import Count, Q, QuerySet
 from msgspec import Struct, structs
 
+from housecount.box_office import bulk
 from housecount.box_office.models import Account, AccountState, Listing, ListingTotal, Show
 from housecount.core.counting import NOTHING, Figures, total
 from housecount.installation import environment
 from housecount.sync.agenda import WHOLE_ACCOUNT
-from housecount.sync.freshness import EventFreshness, ListingFreshness, listing_freshness, overdue, told
+from housecount.sync.freshness import (
+    LATE,
+    LATE_TIMES,
+    EventFreshness,
+    ListingFreshness,
+    listing_freshness,
+    told,
+    unread,
+)
 from housecount.sync.models import Agenda, Freshness, Gap
 from housecount.sync.progress import utc_now
 
@@ -198,16 +207,44 @@ def _moment(moment: datetime | None) -> str | None:
     return moment.isoformat() if moment else None
 
 
+# What the events of each account come to: however many seasons there were, one row. `late` is as of when the oldest of
+# those is true that should have been read by now (see `freshness.overdue`).
+_EVENTS = """
+SELECT account_id, max(newest), sum(failing)::integer, min(next_at), min(late)
+  FROM (SELECT account_id, max(as_of) AS newest, count(*) FILTER (WHERE reason <> '') AS failing,
+               NULL::timestamptz AS next_at, NULL::timestamptz AS late
+          FROM sync_freshness WHERE organisation_id = %(organisation)s GROUP BY account_id
+        UNION ALL
+        SELECT g.account_id, NULL, 0, min(g.next_at), min(f.as_of) FILTER (
+               WHERE g.next_at + greatest(%(late)s, %(times)s * g.every * interval '1 second') < %(now)s)
+          FROM sync_agenda g
+          LEFT JOIN sync_freshness f ON f.organisation_id = g.organisation_id AND f.account_id = g.account_id
+               AND f.event_id = g.event_id
+         WHERE g.organisation_id = %(organisation)s GROUP BY g.account_id) each_side
+ GROUP BY account_id
+"""
+
+
+class _Events(NamedTuple):
+    """An account's row of `_EVENTS`."""
+
+    newest: datetime | None = None
+    failing: int = 0
+    next_at: datetime | None = None
+    late: datetime | None = None
+
+
 def account_documents(organisation_id: UUID, now: datetime | None = None) -> list[dict[str, Any]]:
     """The organisation's accounts with their freshness, as the commands and the API give them."""
-    fresh = _freshness(organisation_id)
     moment = now or utc_now()
+    fresh = _freshness(organisation_id, Listing.objects.none())
+    values = {"organisation": organisation_id, "late": LATE, "times": LATE_TIMES, "now": moment}
+    all_events = {account_id: _Events(*row) for account_id, *row in bulk.fetch(_EVENTS, values)}
     documents = []
     for account in Account.objects.filter(organisation_id=organisation_id).order_by("connected_at", "id"):
         whole = fresh.get((account.id, WHOLE_ACCOUNT), EventFreshness())
-        events = [each for (owner, event_id), each in fresh.items() if owner == account.id]
+        events = all_events.get(account.id, _Events())
         active = account.state == AccountState.ACTIVE
-        next_at = min((each.next_at for each in events if each.next_at), default=None) if active else None
         documents.append(
             {
                 "account": str(account.id),
@@ -216,9 +253,9 @@ def account_documents(organisation_id: UUID, now: datetime | None = None) -> lis
                 "state": account.state,
                 "regions": [region for region in account.regions if region],
                 "connected_at": _moment(account.connected_at),
-                "as_of": _moment(max((each.as_of for each in events if each.as_of), default=None)),
+                "as_of": _moment(events.newest),
                 "last_sweep_at": _moment(whole.swept_at),
-                "next_read_at": _moment(next_at),
+                "next_read_at": _moment(events.next_at) if active else None,
                 "next_read_why": whole.why if active else "",
                 "next_sweep_at": _moment(whole.sweep_at) if active else None,
                 "failing_since": _moment(whole.failing_since),
@@ -229,20 +266,17 @@ def account_documents(organisation_id: UUID, now: datetime | None = None) -> lis
     return documents
 
 
-def _account_reason(
-    account: Account, whole: EventFreshness, events: Sequence[EventFreshness], now: datetime
-) -> str | None:
+def _account_reason(account: Account, whole: EventFreshness, events: _Events, now: datetime) -> str | None:
     """Why an account's figures may not be what the platform says now; None when they are."""
     if account.state != AccountState.ACTIVE:
         return account.state_reason
     if whole.reason:
         return told(whole, whole.next_at, now)
-    if failing := sum(1 for each in events if each.reason):
-        return f"{failing} of its events could not be read."
+    if events.failing:
+        return f"{events.failing} of its events could not be read."
     if whole.as_of is None:
         return "It was not read yet."
-    late = [overdue(each, each.as_of, now) for each in events if each.as_of and each.next_at]
-    return next(filter(None, late), None)
+    return unread(events.late, now) if events.late else None
 
 
 def count_gaps(organisation_id: UUID) -> dict[UUID, int]:

@@ -36,11 +36,11 @@ class Bar(NamedTuple):
 
 
 class Spark(NamedTuple):
-    """One column of a small picture of the last days, `SPARK_HEIGHT` high at most and `SPARK_STEP` apart."""
+    """A small picture of the last days as SVG paths: a column for each, `SPARK_HEIGHT` high at most and `SPARK_STEP`
+    apart. `last` is the one that goes on, `before` all others."""
 
-    x: int
-    y: int
-    height: int
+    before: str
+    last: str
 
 
 class Band(NamedTuple):
@@ -109,11 +109,15 @@ def bar(taken_by_platform: Mapping[str, int], capacity: int | None) -> Bar:
     )
 
 
-def spark(days: Sequence[int]) -> tuple[Spark, ...]:
+def spark(days: Sequence[int]) -> Spark:
     """A column for each day, as high as what was sold; a day without sales, or with more given back, is a dot."""
     most = max(1, *days)
     heights = [max(1, -(-max(0, count) * SPARK_HEIGHT // most)) for count in days]
-    return tuple(Spark(at * SPARK_STEP, SPARK_HEIGHT - height, height) for at, height in enumerate(heights))
+    columns = [
+        f"M{at * SPARK_STEP} {SPARK_HEIGHT}v-{height}h{SPARK_STEP - 1}v{height}z"
+        for at, height in enumerate(heights)
+    ]
+    return Spark("".join(columns[:-1]), columns[-1])
 
 
 def curve(

@@ -23,8 +23,8 @@ class ShowRow(Struct, frozen=True, kw_only=True):
     near: str
     bar: Bar
     age: Age
+    spark: Spark
     recent: Recent = NOT_LATELY
-    spark: tuple[Spark, ...] = ()
     pace: Pace | None = None
 
 
