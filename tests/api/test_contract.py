@@ -149,7 +149,9 @@ def check_operation(ground: Ground, operation: Any, mode: GenerationMode, asked:
             if (there or mode is GenerationMode.NEGATIVE) and name in ground.known and right(value):
                 case.path_parameters[name] = str(ground.known[name][pick % len(ground.known[name])])
         asked.add(f"{case.method} {operation.path}")
-        case.call_and_validate(headers={"Authorization": f"Bearer {ground.token}"}, checks=CHECKS + extra)
+        answer = case.call(headers={"Authorization": f"Bearer {ground.token}"})
+        # What is too large to be read was refused, too; schemathesis does not count it.
+        case.validate_response(answer, checks=CHECKS + ([] if answer.status_code == 413 else extra))
 
     check()
 

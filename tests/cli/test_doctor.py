@@ -248,7 +248,7 @@ def test_a_test_alert(house: Stage, settings: pytest.MonkeyPatch) -> None:
     )
     [letter] = mail.outbox
     assert sorted(letter.recipients()) == sorted(
-        [house.house.admin.user.email, house.house.promoter.user.email]
+        each.user.email for each in (house.house.admin, house.house.promoter, house.house.bookkeeper)
     )
     [document] = posted
     assert (document["type"], document["data"]["organisation"]) == ("alert.test", slug)
