@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
 from housecount.invoices import services
 from housecount.tenancy.identity import acting_as
+from housecount.xero import copies, wire
 from housecount.xero.models import Copy, PartyContact
 from tests.xero.desk import Desk, open_desk
 
@@ -178,3 +180,13 @@ def test_a_merged_contact_is_the_same_and_our_own_doings_are_no_drift(desk: Desk
             each.document_id: each.read_at
             for each in Copy.objects.filter(organisation_id=office.organisation_id)
         }
+
+
+@pytest.mark.parametrize("written", ["60", "60.0", "60.00", "6e1"])
+def test_an_amount_is_the_same_however_many_zeros_xero_writes(written: str) -> None:
+    names = ("SubTotal", "TotalTax", "Total", "AmountDue")
+    body = "{" + ",".join(f'"{name}":{written}' for name in names) + "}"
+    found = copies.fields_of(msgspec.json.decode(body, type=wire.Document))
+    assert {found[name] for name in ("subtotal", "tax", "total", "balance")} == {"60.00"}
+    finer = copies.fields_of(msgspec.json.decode('{"Total":60.005}', type=wire.Document))
+    assert finer["total"] == "60.005"

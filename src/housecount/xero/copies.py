@@ -28,6 +28,7 @@ _LINE_FIELDS = ("description", "amount", "tax", "quantity", "unit price", "accou
 #: So many of them are ours to say; the others are as we wrote them, which is how they were first read.
 _OF_THE_DOCUMENT = 3
 _LONGEST = 3900
+_CENTS = 2
 
 Pair = tuple[str, str, str]
 
@@ -41,10 +42,10 @@ def fields_of(found: wire.Document) -> dict[str, Any]:
         "date": str(wire.day(found.date)),
         "due_date": str(wire.day(found.due_date)),
         "currency": found.currency_code,
-        "subtotal": str(found.sub_total),
-        "tax": str(found.total_tax),
-        "total": str(found.total - found.rounding_amount),
-        "balance": str(found.remaining_credit if found.credit_note_id else found.amount_due),
+        "subtotal": _money(found.sub_total),
+        "tax": _money(found.total_tax),
+        "total": _money(found.total - found.rounding_amount),
+        "balance": _money(found.remaining_credit if found.credit_note_id else found.amount_due),
         "contact": found.contact.contact_id if found.contact else "",
         "contact_name": found.contact.name if found.contact else "",
         "lines": [
@@ -178,7 +179,7 @@ class _Ours(msgspec.Struct, kw_only=True):
         if theirs["status"] not in _IN_FORCE:
             pairs.append(("status", "issued", theirs["status"].lower()))
         if document_id not in self.pending:
-            balance = str(to_major(known.balance, document.currency))
+            balance = _money(to_major(known.balance, document.currency))
             pairs.append(("balance", balance, theirs["balance"]))
         contact = self.contacts.get(document.party_id, "")
         if contact and contact != theirs["contact"]:
@@ -193,9 +194,9 @@ class _Ours(msgspec.Struct, kw_only=True):
             "number": document.number,
             "date": document.issue_date,
             "currency": document.currency,
-            "subtotal": figures.subtotal,
-            "tax": figures.tax,
-            "total": figures.total,
+            "subtotal": _money(figures.subtotal),
+            "tax": _money(figures.tax),
+            "total": _money(figures.total),
         }
         if place_of(document) == "Invoices":
             mine["due_date"] = document.due_date or document.issue_date
@@ -294,3 +295,9 @@ def _contact(theirs: Mapping[str, Any]) -> str:
 def _plain(value: Decimal) -> str:
     """Without zeros that say nothing: Xero may write as many as it likes."""
     return f"{value.normalize() + 0:f}"
+
+
+def _money(value: Decimal) -> str:
+    """With two decimals, whether Xero wrote 60, 60.0 or 60.00; with all of them where there are more."""
+    plain = _plain(value)
+    return plain if len(plain.partition(".")[2]) > _CENTS else f"{value:.{_CENTS}f}"
