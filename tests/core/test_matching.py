@@ -3,13 +3,14 @@
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from housecount.core import matching
 from housecount.core.matching import Subject, Verdict, choose, night_of, score
 from housecount.core.words import LONGEST_NAME, fold
 from tests.core.matching_pairs import DOORS, FNL, LATE, PAIRS, show
+from tests.examples import LETTERS
 
 
 @pytest.mark.parametrize(
@@ -143,7 +144,7 @@ _titles = st.one_of(
         ),
         max_size=7,
     ).map(" ".join),
-    st.text(max_size=30),
+    st.text(LETTERS, max_size=30),
 )
 _venues = st.one_of(
     st.sampled_from(
@@ -159,7 +160,7 @@ _venues = st.one_of(
             "天幕",
         ]
     ),
-    st.text(max_size=15),
+    st.text(LETTERS, max_size=15),
 )
 _cities = st.sampled_from(["", "Melbourne", "Melbourne CBD", "Sydney", "東京"])
 _zones = st.sampled_from(
@@ -169,9 +170,11 @@ _starts = st.integers(-8 * 60, 8 * 60).map(
     lambda m: datetime(2026, 11, 27, 8, 30, tzinfo=UTC) + timedelta(minutes=m)
 )
 _subjects = st.builds(Subject, _titles, _starts, _zones, _venues, _cities)
+_untitled = Subject("", datetime(2026, 11, 27, 8, 30, tzinfo=UTC), "UTC")
 
 
 @given(_subjects, _subjects)
+@example(_untitled, _untitled._replace(title="'"))
 def test_both_directions_agree_and_the_reasons_add_up_to_the_score(a: Subject, b: Subject) -> None:
     there, back = score(a, b), score(b, a)
     assert (there.score, there.verdict) == (back.score, back.verdict)
@@ -232,13 +235,13 @@ def sentences(a: Subject, b: Subject) -> list[str]:
 
 def test_reasons_can_be_read_by_a_promoter() -> None:
     assert sentences(show(FNL), show("Friday Night Laughs with Priya Nair", venue="Town Hall")) == [
-        "Same start, Friday 27 November 19:30",
+        "Same start, Friday 27 November 7:30 pm",
         "Titles share 'friday night laughs'; only one says 'priya nair'",
         "Venues differ: The Velvet Room / Town Hall",
         "Ruled out: the venues differ",
     ]
     assert sentences(show(FNL), show(FNL, DOORS)) == [
-        "Starts 30 min apart, 19:30 / 19:00 on Friday 27 November",
+        "Starts 30 min apart, 7:30 pm / 7:00 pm on Friday 27 November",
         "Same title: 'friday night laughs'",
         "Same venue: The Velvet Room",
     ]
@@ -250,7 +253,7 @@ def test_reasons_can_be_read_by_a_promoter() -> None:
 def test_two_clocks_are_both_told() -> None:
     brisbane = show(FNL, "2026-11-27 18:30", zone="Australia/Brisbane")
     assert sentences(show(FNL), brisbane)[0] == (
-        "Same start, Friday 27 November 19:30 (19:30 in Australia/Melbourne / 18:30 in Australia/Brisbane)"
+        "Same start, Friday 27 November 7:30 pm (7:30 pm in Australia/Melbourne / 6:30 pm in Australia/Brisbane)"
     )
 
 
@@ -293,7 +296,7 @@ def test_times_of_one_zone_object_are_still_compared_as_instants() -> None:
 
 def test_an_unknown_zone_falls_back_to_the_other_sides() -> None:
     match = score(show(FNL)._replace(timezone="Not/AZone"), show(FNL))
-    assert match.reasons[0].sentence == "Same start, Friday 27 November 19:30"
+    assert match.reasons[0].sentence == "Same start, Friday 27 November 7:30 pm"
 
 
 @pytest.mark.parametrize(

@@ -116,7 +116,7 @@ def _doubts(only_a: set[str], only_b: set[str]) -> tuple[tuple[str, str], ...]:
 
 def _wordless(a: str, b: str) -> Likeness:
     """Titles of signs alone, such as emoji, or none at all."""
-    same = bool(a.strip()) and fold(a).strip() == fold(b).strip()
+    same = bool(a.strip() and b.strip()) and fold(a).strip() == fold(b).strip()
     return Likeness(
         100 if same else 0,
         "title_same" if same else "title_unclear",
