@@ -67,6 +67,16 @@ def test_books_are_kept_for_the_next_start_of_the_same_season(tmp_path: Path) ->
     assert tenant.documents[document].left == 0
     assert again.xero.new_id() not in {document, *tenant.contacts}
 
+    # A file of an earlier version, which knew nothing of some fields: they are as they would begin.
+    del world.xero.tenants[0].advances, world.xero.tenants[0].accounts[0].currency
+    old = Keeper(world.xero, tmp_path / "old", SEASON)
+    old.save()
+    grown = World.blank(seed=7)
+    assert Keeper(grown.xero, tmp_path / "old", SEASON).load()
+    assert (grown.xero.tenants[0].advances, grown.xero.tenants[0].accounts[0].currency) == ({}, None)
+    do(grown, {"do": "xero_pay", "document": document})
+    assert grown.xero.tenants[0].documents[document].left == 0
+
     with pytest.raises(ValueError, match="another season"):
         Keeper(World.blank(seed=7).xero, path, "another").load()
     path.write_bytes(b"broken")

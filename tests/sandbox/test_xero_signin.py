@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 
@@ -36,6 +37,33 @@ def test_a_code_becomes_tokens_and_a_connection(desk: XeroDesk) -> None:
     assert desk.raw("GET", path, **bearer(tokens["access_token"])).status == 403
     assert desk.raw("GET", path, **bearer(tokens["access_token"], desk.tenant.id)).status == 200
     assert desk.raw("GET", path, **bearer(tokens["access_token"], desk.xero.tenants[1].id)).status == 403
+
+
+def test_a_browser_sees_a_page_and_says_yes_or_no(desk: XeroDesk) -> None:
+    scope = "offline_access accounting.invoices"
+    query = {
+        "response_type": "code", "client_id": desk.web.client_id, "redirect_uri": CALLBACK, "scope": scope,
+        "state": 'st"4te',
+    }  # fmt: skip
+    path = "/identity/connect/authorize?"
+    seen = desk.raw("GET", path + urlencode(query), Accept="text/html,*/*")
+    text = seen.body.decode()
+    assert (seen.status, desk.xero.codes, desk.xero.connections) == (200, {}, [])
+    assert [each.name in text for each in desk.xero.tenants] == [True] * 3
+    assert text.count(" checked") == 1
+    assert 'value="st&quot;4te"' in text
+    for answer, more, expected in (
+        ("no", {}, {"error": "access_denied", "state": 'st"4te'}),
+        ("yes", {desk.xero.tenants[1].id: "yes"}, None),
+    ):
+        back = desk.raw("GET", path + urlencode({**query, **more, "answer": answer}), Accept="text/html")
+        assert back.status == 302
+        told = dict(parse_qsl(urlsplit(back.headers["Location"]).query))
+        assert told == expected or (expected is None and told["code"])
+    assert [each.tenant for each in desk.xero.connections] == [desk.xero.tenants[1]]
+    # Who may not ask at all gets no page to say yes on.
+    bad = desk.raw("GET", path + urlencode({**query, "scope": "accounting.transactions"}), Accept="text/html")
+    assert "invalid_scope" in bad.headers["Location"]
 
 
 def test_the_person_refuses_or_ticks_others(desk: XeroDesk) -> None:

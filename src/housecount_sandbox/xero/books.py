@@ -164,6 +164,8 @@ class Xero:
         chart = charts.accounts(country, self.new_id)
         tenant = Tenant(self.new_id(), name, country, currency, timezone, chart, charts.tax_rates(country))
         tenant.legal_name, tenant.organisation_id = name, self.new_id()
+        for account in chart:
+            account.currency = currency if account.type == "BANK" else None
         return tenant
 
     def _register(self, name: str, kind: str, tenant: Tenant | None = None) -> App:

@@ -48,6 +48,12 @@ _RATES: dict[str, list[tuple[str, str, str, frozenset[str]]]] = {
     ],
 }
 
+# What one Australian dollar is worth: invented, the same every day.
+_WORTH = {
+    "AUD": Decimal(1), "NZD": Decimal("1.0932"), "GBP": Decimal("0.5217"), "USD": Decimal("0.6581"),
+    "EUR": Decimal("0.6043"), "SGD": Decimal("0.8812"), "JPY": Decimal("98.6700"),
+}  # fmt: skip
+
 # Code, name, type, class, whether payments may go there, system name; sales and costs take the usual rate.
 _ACCOUNTS: list[tuple[str, str, str, str, bool, str | None]] = [
     ("090", "Business Bank Account", "BANK", "ASSET", True, None),
@@ -67,6 +73,11 @@ _ACCOUNTS: list[tuple[str, str, str, str, bool, str | None]] = [
     ("860", "Rounding", "CURRLIAB", "LIABILITY", False, "ROUNDING"),
     ("881", "Owner Funds Introduced", "EQUITY", "EQUITY", True, None),
 ]
+
+
+def day_rate(own: str, other: str) -> Decimal:
+    """What one unit of the organisation's `own` currency is worth in `other`, in six decimals."""
+    return (_WORTH.get(other, Decimal(1)) / _WORTH.get(own, Decimal(1))).quantize(Decimal("0.000001"))
 
 
 def tax_rates(country: str) -> list[TaxRate]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from housecount_sandbox.xero import contacts
+from housecount_sandbox.xero import charts, contacts
 from housecount_sandbox.xero.answers import Invalid
 from housecount_sandbox.xero.model import ZERO, Account, Contact, Document, Line, Tenant
 from housecount_sandbox.xero.values import CENT, TENTH_OF_MILL, number, parse_day, rounded
@@ -317,6 +317,9 @@ def _make(writing: Writing, sent: dict[str, Any], kind: str, wanted: _Wanted) ->
         "Exclusive",
         writing.xero.now(),
         made_by=writing.app.client_id if writing.app is not None else None,
+    )
+    document.rate = number(sent.get("CurrencyRate")) or charts.day_rate(
+        writing.tenant.currency, document.currency
     )
     writing.tenant.documents[document.id] = document
     if document.is_sale:

@@ -10,7 +10,7 @@ from housecount_sandbox.xero import documents as papers
 from housecount_sandbox.xero import payments as money
 from housecount_sandbox.xero.answers import Invalid
 from housecount_sandbox.xero.documents import CREDITS, INVOICES, Writing
-from housecount_sandbox.xero.model import Document, Line
+from housecount_sandbox.xero.model import Account, Advance, Allocation, Document, Line
 from housecount_sandbox.xero.values import number, parse_day
 
 if TYPE_CHECKING:
@@ -143,6 +143,63 @@ def _unpay(world: World, what: dict[str, Any]) -> dict[str, Any]:
     return {"payment": payment.id}
 
 
+def _advance(world: World, what: dict[str, Any]) -> dict[str, Any]:
+    """Money beyond or before any document, as a bank line becomes it: an `amount` of the contact of a `document`, as an
+    overpayment or, with `kind`, a prepayment."""
+    tenant = _tenant(world, what)
+    like = _document(tenant, what)
+    made = Advance(
+        world.xero.new_id(),
+        str(what.get("kind", "Overpayment")),
+        like.is_sale,
+        like.contact,
+        parse_day(what.get("date")) or world.xero.now().date(),
+        Decimal(str(_exact(what["amount"]))),
+        like.currency,
+        world.xero.stamp(),
+    )
+    tenant.advances[made.id] = made
+    return {"advance": made.id}
+
+
+def _apply(world: World, what: dict[str, Any]) -> dict[str, Any]:
+    """A person sets an `amount` of an `advance`, or of a `credit` note, against a `document`."""
+    tenant = _tenant(world, what)
+    invoice = _document(tenant, what)
+    amount = Decimal(str(_exact(what["amount"])))
+    if "credit" in what:
+        sent = {
+            "Amount": amount,
+            "Date": world.xero.now().date().isoformat(),
+            "Invoice": {"InvoiceID": invoice.id},
+        }
+        try:
+            made = money.allocate(world.xero, tenant, _document(tenant, {"document": what["credit"]}), sent)
+        except Invalid as invalid:
+            raise _said(invalid) from None
+        return {"allocation": made.id}
+    advance = tenant.advances[str(what["advance"])]
+    if amount > min(advance.left, invoice.left) or invoice.status != "AUTHORISED":
+        raise ValueError("The amount exceeds what is left of it, or what is due.")
+    made = Allocation(world.xero.new_id(), advance, invoice, amount, world.xero.now().date())
+    advance.allocations.append(made)
+    invoice.allocations.append(made)
+    advance.updated = world.xero.stamp()
+    money.weigh(world.xero, tenant, invoice)
+    return {"allocation": made.id}
+
+
+def _take_off(world: World, what: dict[str, Any]) -> dict[str, Any]:
+    """A person undoes an `allocation`."""
+    tenant = _tenant(world, what)
+    for document in tenant.documents.values():
+        for each in document.allocations:
+            if each.id == what["allocation"]:
+                money.take_back(world.xero, tenant, each)
+                return {"allocation": each.id}
+    raise LookupError(f"allocation {what['allocation']}")
+
+
 def _add_contact(world: World, what: dict[str, Any]) -> dict[str, Any]:
     try:
         made = people.write(world.xero, _tenant(world, what), dict(what["fields"]), create=True)
@@ -188,6 +245,17 @@ def _set_account(world: World, what: dict[str, Any]) -> dict[str, Any]:
     account.status = str(what.get("status", "ARCHIVED"))
     account.updated = world.xero.stamp()
     return {"account": account.code}
+
+
+def _add_bank(world: World, what: dict[str, Any]) -> dict[str, Any]:
+    """A person opens a bank account, `code`, kept in a `currency`."""
+    tenant, code = _tenant(world, what), str(what["code"])
+    made = Account(
+        world.xero.new_id(), code, str(what.get("name", "Bank")), "BANK", "ASSET", "NONE", payments=True
+    )
+    made.currency, made.updated = str(what["currency"]), world.xero.stamp()
+    tenant.accounts.append(made)
+    return {"account": code}
 
 
 def _set_tax(world: World, what: dict[str, Any]) -> dict[str, Any]:
@@ -246,6 +314,10 @@ VERBS: dict[str, Callable[[World, dict[str, Any]], dict[str, Any]]] = {
     "xero_void": _void,
     "xero_pay": _pay,
     "xero_unpay": _unpay,
+    "xero_advance": _advance,
+    "xero_apply": _apply,
+    "xero_take_off": _take_off,
+    "xero_bank": _add_bank,
     "xero_contact": _add_contact,
     "xero_archive": _archive,
     "xero_merge": _merge,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, urlencode
 
 from housecount_sandbox.exchange import Answer, Question, Refusal, json_answer
+from housecount_sandbox.xero import consent
 from housecount_sandbox.xero.answers import not_found, refuse
 from housecount_sandbox.xero.model import Access, App, Code, Refresh
 from housecount_sandbox.xero.values import encode, iso_text
@@ -24,7 +25,8 @@ CODE_LIFE = timedelta(minutes=5)
 
 
 def authorize(xero: Xero, question: Question) -> Answer:
-    """The consent page: the person says yes or no at once, and the browser goes back to the application."""
+    """The consent page: whoever looks at it in a browser says yes or no; for a program, what was set says it at once.
+    Then the browser goes back to the application."""
     query = question.query
     app = next((each for each in xero.apps if each.client_id == query.get("client_id")), None)
     uri = query.get("redirect_uri", "")
@@ -43,10 +45,13 @@ def authorize(xero: Xero, question: Question) -> Answer:
         challenge is not None and query.get("code_challenge_method") != "S256"
     ):
         return _back(uri, {"error": "invalid_request", **state})
-    if xero.refuses_consent:
+    if "text/html" in question.headers.get("accept", "") and "answer" not in query:
+        return consent.page(xero, app, query)
+    if xero.refuses_consent or query.get("answer") == "no":
         return _back(uri, {"error": "access_denied", **state})
     event = xero.new_id()
-    for tenant in xero.ticked:
+    ticked = xero.ticked if "answer" not in query else [each for each in xero.tenants if each.id in query]
+    for tenant in ticked:
         xero.connect(app, tenant, event)
     code = Code(xero.secret(), app, scopes, uri, challenge, xero.now(), event)
     xero.codes[code.text] = code

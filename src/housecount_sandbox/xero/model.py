@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 ZERO = Decimal(0)
 
 
+class Kept:
+    """What may be found again in a file that was written before it had all the fields it has now."""
+
+    __slots__ = ()
+
+    def __setstate__(self, state: tuple[None, dict[str, Any]]) -> None:
+        for each in fields(self):  # type: ignore[arg-type]  # every one that inherits is a dataclass
+            if each.name in state[1]:
+                value = state[1][each.name]
+            elif each.default is not MISSING:
+                value = each.default
+            elif each.default_factory is not MISSING:
+                value = each.default_factory()
+            else:
+                continue
+            setattr(self, each.name, value)
+
+
 @dataclass(slots=True, eq=False)
-class Account:
-    """One account of the chart. `kind` is its class: REVENUE, EXPENSE, ASSET, LIABILITY, EQUITY."""
+class Account(Kept):
+    """One account of the chart. `kind` is its class: REVENUE, EXPENSE, ASSET, LIABILITY, EQUITY. `currency`: what a
+    bank account is kept in; None where that is the organisation's own."""
 
     id: str
     code: str
@@ -24,6 +43,7 @@ class Account:
     payments: bool = False
     system: str | None = None
     updated: datetime | None = None
+    currency: str | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -79,8 +99,9 @@ class Attachment:
 
 
 @dataclass(slots=True, eq=False)
-class Payment:
-    """Money against a document; a DELETED one no longer counts."""
+class Payment(Kept):
+    """Money against a document, in its currency; a DELETED one no longer counts. `rate` is what one unit of the
+    organisation's own currency was worth in that of the document."""
 
     id: str
     document: Document
@@ -91,6 +112,14 @@ class Payment:
     reference: str = ""
     status: str = "AUTHORISED"
     reconciled: bool = False
+    rate: Decimal = Decimal(1)
+
+    @property
+    def bank_amount(self) -> Decimal:
+        """What the bank account was moved by, in its own currency."""
+        if self.account.currency == self.document.currency:
+            return self.amount
+        return (self.amount / self.rate).quantize(Decimal("0.01"), ROUND_HALF_UP)
 
     @property
     def type(self) -> str:
@@ -98,11 +127,30 @@ class Payment:
 
 
 @dataclass(slots=True, eq=False)
-class Allocation:
-    """A part of a credit note set against an invoice."""
+class Advance:
+    """Money that came, or went, beyond or before any document: an overpayment or a prepayment, as `kind` says."""
 
     id: str
-    credit: Document
+    kind: str
+    sale: bool
+    contact: Contact
+    day: date
+    total: Decimal
+    currency: str
+    updated: datetime
+    allocations: list[Allocation] = field(default_factory=list)
+
+    @property
+    def left(self) -> Decimal:
+        return self.total - sum((each.amount for each in self.allocations), ZERO)
+
+
+@dataclass(slots=True, eq=False)
+class Allocation:
+    """A part of a credit note, or of an overpayment or prepayment, set against an invoice."""
+
+    id: str
+    credit: Document | Advance
     invoice: Document
     amount: Decimal
     day: date
@@ -172,7 +220,7 @@ class Document:
 
 
 @dataclass(slots=True, eq=False)
-class Tenant:
+class Tenant(Kept):
     """One organisation in Xero and its books."""
 
     id: str
@@ -196,6 +244,7 @@ class Tenant:
     # The currencies it uses beside its own.
     currencies: set[str] = field(default_factory=set)
     last_number: dict[str, int] = field(default_factory=dict)
+    advances: dict[str, Advance] = field(default_factory=dict)
 
     def account(self, code_or_id: Any) -> Account | None:
         """By code or by id."""

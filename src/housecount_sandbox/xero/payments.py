@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from housecount_sandbox.xero import documents
+from housecount_sandbox.xero import charts, documents
 from housecount_sandbox.xero.answers import Invalid
 from housecount_sandbox.xero.model import Allocation, Document, Payment, Tenant
 from housecount_sandbox.xero.values import number, parse_day, rounded
@@ -27,6 +27,8 @@ def pay(xero: Xero, tenant: Tenant, sent: dict[str, Any]) -> Payment:
     account = tenant.account(given.get("AccountID") or given.get("Code")) if isinstance(given, dict) else None
     if account is None or account.status != "ACTIVE" or not (account.type == "BANK" or account.payments):
         errors.append("The account cannot take payments.")
+    elif document is not None and account.currency not in (None, tenant.currency, document.currency):
+        errors.append("The account is kept in another currency than the document.")
     if document is None:
         errors.append("The document to pay could not be found.")
     elif document.status != "AUTHORISED":
@@ -44,6 +46,7 @@ def pay(xero: Xero, tenant: Tenant, sent: dict[str, Any]) -> Payment:
         xero.stamp(),
         str(sent.get("Reference") or ""),
         reconciled=bool(sent.get("IsReconciled")),
+        rate=number(sent.get("CurrencyRate")) or charts.day_rate(tenant.currency, document.currency),
     )
     document.payments.append(payment)
     tenant.payments[payment.id] = payment
@@ -89,7 +92,10 @@ def take_back(xero: Xero, tenant: Tenant, allocation: Allocation) -> None:
     """Undo an allocation."""
     for document in (allocation.credit, allocation.invoice):
         document.allocations.remove(allocation)
-        weigh(xero, tenant, document)
+        if isinstance(document, Document):
+            weigh(xero, tenant, document)
+        else:
+            document.updated = xero.stamp()
 
 
 def weigh(xero: Xero, tenant: Tenant, document: Document) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from housecount_sandbox.xero import contacts
+from housecount_sandbox.xero.model import Advance, Document
 from housecount_sandbox.xero.values import CENT, TENTH_OF_MILL, day_text, moment_text, rounded
 
 if TYPE_CHECKING:
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
         Account,
         Allocation,
         Attachment,
-        Document,
         Line,
         Payment,
         TaxRate,
@@ -56,6 +56,8 @@ def account(each: Account, now: datetime) -> dict[str, Any]:
         "EnablePaymentsToAccount": each.payments and each.type != "BANK",
         "UpdatedDateUTC": moment_text(each.updated or now),
     }
+    if each.currency is not None:
+        drawn["CurrencyCode"] = each.currency
     if each.system is not None:
         drawn["SystemAccount"] = each.system
     return drawn
@@ -96,7 +98,7 @@ def document(each: Document, *, lines: bool = True, four_decimals: bool = False)
             if one.status == "AUTHORISED"
         ],
         "CurrencyCode": each.currency,
-        "CurrencyRate": rounded(each.rate, TENTH_OF_MILL),
+        "CurrencyRate": each.rate,
         "HasErrors": False,
         "HasAttachments": bool(each.attachments),
         "IsDiscounted": any(line.discount for line in each.lines),
@@ -120,8 +122,8 @@ def document(each: Document, *, lines: bool = True, four_decimals: bool = False)
             "AmountPaid": rounded(each.paid),
             "AmountCredited": rounded(each.allocated),
             "SentToContact": each.sent,
-            "Prepayments": [],
-            "Overpayments": [],
+            "Prepayments": _advances(each, "Prepayment"),
+            "Overpayments": _advances(each, "Overpayment"),
             "CreditNotes": [
                 {
                     "CreditNoteID": one.credit.id,
@@ -130,6 +132,7 @@ def document(each: Document, *, lines: bool = True, four_decimals: bool = False)
                     "AppliedAmount": one.amount,
                 }
                 for one in each.allocations
+                if isinstance(one.credit, Document)
             ],
         }
         if each.due is not None:
@@ -139,6 +142,21 @@ def document(each: Document, *, lines: bool = True, four_decimals: bool = False)
     if each.url is not None:
         drawn["Url"] = each.url
     return drawn
+
+
+def _advances(each: Document, kind: str) -> list[dict[str, Any]]:
+    """What of overpayments or prepayments was set against a document."""
+    return [
+        {
+            f"{kind}ID": one.credit.id,
+            "Date": day_text(one.credit.day),
+            "Total": one.credit.total,
+            "AppliedAmount": one.amount,
+            "CurrencyCode": one.credit.currency,
+        }
+        for one in each.allocations
+        if isinstance(one.credit, Advance) and one.credit.kind == kind
+    ]
 
 
 def allocation(each: Allocation) -> dict[str, Any]:
@@ -151,10 +169,10 @@ def payment(each: Payment) -> dict[str, Any]:
     return {
         "PaymentID": each.id,
         "Date": day_text(each.day),
-        "BankAmount": each.amount,
+        "BankAmount": each.bank_amount,
         "Amount": each.amount,
         "Reference": each.reference,
-        "CurrencyRate": rounded(each.document.rate, TENTH_OF_MILL),
+        "CurrencyRate": each.rate,
         "PaymentType": each.type,
         "Status": each.status,
         "UpdatedDateUTC": moment_text(each.updated),
@@ -165,6 +183,7 @@ def payment(each: Payment) -> dict[str, Any]:
             "Type": each.document.type,
             f"{name}ID": each.document.id,
             f"{name}Number": each.document.number,
+            "CurrencyCode": each.document.currency,
             "Contact": _contact(each.document, whole=False),
         },
         "HasValidationErrors": False,
