@@ -133,6 +133,7 @@ def organisation(tickets: int, now: datetime) -> UUID:
         cursor.execute(b"ANALYZE box_office_sales_entry")
         for account in accounts:
             cursor.execute("SELECT app.roll_up_again(%s, %s)", [organisation_id, account])
+            cursor.execute("SELECT app.sum_venues(%s, %s)", [organisation_id, account])
     with psycopg.connect(ground.superuser_url(), autocommit=True) as connection:
         connection.execute("VACUUM ANALYZE")
     return organisation_id

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from tests.web.books import Books
     from tests.web.stage import Stage
 
 
@@ -14,3 +15,14 @@ def stage(database: str) -> "Stage":
     from tests.web.stage import Stage  # models cannot be imported before Django is set up
 
     return Stage()
+
+
+@pytest.fixture
+def books(database: str) -> "Books":
+    """A house that keeps books, to write in by hand; no mail has been sent."""
+    from django.core import mail as outbox
+
+    from tests.web.books import Books
+
+    outbox.outbox = []
+    return Books()

@@ -182,7 +182,7 @@ def test_an_empty_house_is_told_where_to_begin(database: str) -> None:
 
     house = make_house()
     for path in ("/analytics/", "/analytics/?by=room", "/analytics/?by=hour", "/analytics/compare/"):
-        assert "Connect a ticketing account" in look(house.admin, path).text
+        assert "Connect an account" in look(house.admin, path).text
 
 
 def test_more_shows_are_no_more_queries(stage: Stage) -> None:

@@ -44,6 +44,7 @@ def accounts(house: House) -> list[Account]:
 def test_every_platform_says_where_its_key_is_found(database: str) -> None:
     house = make_house()
     choice = look(house.admin, "/settings/accounts/connect/")
+    assert "/xero/connect/" in choice.links
     for source in SOURCES.values():
         path = f"/settings/accounts/connect/{source.key}/"
         assert path in choice.links

@@ -13,7 +13,7 @@ from housecount.invoices import batches, here, links, payments, services
 from housecount.invoices.models import Batch, Document
 from housecount.tenancy.identity import acting_as
 from tests.invoices.test_logos import png
-from tests.web.test_invoice_pages import Books, checked, form
+from tests.web.books import Books, checked, form
 
 UNTAXED = {"description": "Spot", "unit_price": 50_000, "tax": "out_of_scope"}
 

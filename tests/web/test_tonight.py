@@ -13,7 +13,8 @@ import pytest
 from msgspec.structs import replace
 
 from housecount.box_office.models import Listing
-from housecount.box_office.show_lists import RECENT_DAYS, recent_sales, run_of, runs
+from housecount.box_office.show_lists import RECENT_DAYS, recent_sales
+from housecount.box_office.show_runs import run_of, runs
 from housecount.core.money import format_money
 from housecount.platforms.base.records import Order
 from housecount.tenancy.identity import acting_as

@@ -11,7 +11,7 @@ from ninja import Query, Router, Status
 from housecount.api import bodies, openapi, paging
 from housecount.api.access import member
 from housecount.api.paging import PageAsked
-from housecount.api.schema_office import OwnShowsOut, WaitingOut
+from housecount.api.schema_office import OwnShowsOut, RaisedOut
 from housecount.box_office.models import Show
 from housecount.core.errors import HousecountError
 from housecount.invoices import here, inputs, services
@@ -99,7 +99,7 @@ def _oldest(listings: list[dict[str, Any]]) -> str | None:
 @router.post(
     "/own/invoices",
     **openapi.writes(
-        WaitingOut,
+        RaisedOut,
         scope="invoices:write",
         roles=_ACTS,
         name="raise_invoice",

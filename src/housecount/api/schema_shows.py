@@ -19,7 +19,12 @@ class ShowsAsked(PageAsked):
     until: Moment | None = Field(None, description="Those that start before.")
     venue: UUID | None = None
     platform: str = Field("", description="Those with a listing there.", max_length=40)
-    run: str = Field("", description="Those of this title, whatever its case.", max_length=300)
+    run: str = Field(
+        "",
+        description="Those of this title, whatever its case, unless a person put them elsewhere; or `=` "
+        "and the name of a run that a person made. `run.filter` of a show is its own.",
+        max_length=300,
+    )
     order: Literal["soonest", "latest", "sold", "share", "gross", "recent"] = Field(
         "soonest",
         description="By their start; or by what they sold, how full they are, their gross, or what they sold in the "
@@ -77,6 +82,27 @@ class ListingDetailOut(ListingOut):
     ticket_types: list[TicketTypeOut]
 
 
+class ShowRunOut(Schema):
+    """The run of a show: by itself that of its title at its venue."""
+
+    name: str = Field(description="Empty: a person took it out of every run.")
+    by_hand: bool = Field(description="A person said so.")
+    filter: str = Field(description="What `run` of `/shows` takes to list the shows of the run.")
+
+
+class ActOut(Schema):
+    """An act that signs in."""
+
+    id: UUID
+    name: str
+
+
+class ActsOut(Schema):
+    """Acts that sign in, by name."""
+
+    acts: list[ActOut]
+
+
 class ShowDetailOut(Schema):
     """One show with all its listings, as they stand."""
 
@@ -95,6 +121,8 @@ class ShowDetailOut(Schema):
         description="What the house is measured against; null where it cannot be known."
     )
     set_capacity: int | None = Field(description="The capacity that a person gave, if one did.")
+    run: ShowRunOut
+    bill: list[ActOut] = Field(description="Who performs, of the acts that sign in.")
 
 
 class DayOut(Schema):

@@ -14,6 +14,7 @@ from housecount.api.access import SELLERS, member
 from housecount.api.errors import NoSuchAddress
 from housecount.api.schema import SalesOut
 from housecount.api.schema_shows import (
+    ActsOut,
     DaysOut,
     LinesAsked,
     LinesOut,
@@ -23,9 +24,9 @@ from housecount.api.schema_shows import (
     ShowsOut,
     VenuesOut,
 )
-from housecount.box_office import matching, queries, services
+from housecount.box_office import bill, matching, queries, services, show_runs
 from housecount.box_office.models import Order, SalesEntry, Venue
-from housecount.box_office.show_lists import ShowFilter, matching_shows, run_of, show_ids
+from housecount.box_office.show_lists import ShowFilter, matching_shows, show_ids
 from housecount.core.counting import Figures
 from housecount.sync.queries import (
     ShowCount,
@@ -60,7 +61,7 @@ def shows(request: HttpRequest, asked: Query[ShowsAsked]) -> dict[str, Any]:
         asked.until,
         asked.venue,
         asked.platform.replace("\x00", ""),
-        run_of(asked.run.replace("\x00", "")),
+        show_runs.asked_run(asked.run),
     )
     if asked.order in _RANKINGS:
         page, after = _ranked(organisation_id, wanted, asked)
@@ -118,6 +119,7 @@ def _detail(organisation_id: UUID, show_id: UUID) -> dict[str, Any]:
     count = _count(organisation_id, show_id)
     types = queries.type_counts(organisation_id, [each.listing for each in count.listings])
     document = show_document(count)
+    show = count.show
     for told, each in zip(document["listings"], count.listings, strict=True):
         listing = each.listing
         told |= {
@@ -133,7 +135,13 @@ def _detail(organisation_id: UUID, show_id: UUID) -> dict[str, Any]:
         "room": count.show.room,
         "place": _venue(count.show.venue),
         "seats": count.seats,
-        "set_capacity": count.show.capacity,
+        "set_capacity": show.capacity,
+        "run": {
+            "name": show.title if show.run is None else show.run,
+            "by_hand": show.run is not None,
+            "filter": show_runs.filter_of(show),
+        },
+        "bill": [act._asdict() for act in bill.on_the_bill(show)],
     }
 
 
@@ -152,29 +160,77 @@ def _count(organisation_id: UUID, show_id: UUID) -> ShowCount:
         scope=_WRITE,
         roles=SELLERS,
         name="edit_show",
-        summary="Say how many seats a show has",
+        summary="Say how many seats a show has, or which run it is in",
         body=openapi.fields(
             capacity={
                 "type": ["integer", "null"],
                 "minimum": 1,
                 "maximum": services.MOST_SEATS,
-                "needed": True,
                 "description": "null leaves it to what the platforms tell.",
-            }
-        ),
+            },
+            run={
+                "type": ["string", "null"],
+                "maxLength": show_runs.LONGEST,
+                "description": "The name of a run, which need not be there yet; empty: in no run; null leaves it "
+                "to the title and the venue.",
+            },
+        )
+        | {"minProperties": 1},
     ),
 )
 def edit_show(request: HttpRequest, show_id: UUID) -> dict[str, Any]:
-    """The show with its capacity set by a person."""
-    data = bodies.read_object(request, "capacity")
-    capacity = data.get("capacity")
-    if "capacity" not in data or not (capacity is None or type(capacity) is int):
+    """The show with what a person says of it; what is not named stays as it is."""
+    data = bodies.read_object(request, "capacity", "run")
+    if not data:
+        raise bodies.BadBody("There is nothing to change: say capacity or run.")
+    capacity, run = data.get("capacity"), data.get("run")
+    if not (capacity is None or type(capacity) is int):
         raise bodies.BadBody("capacity: a whole number of seats is expected, or null.")
     if capacity is not None and not 0 < capacity <= services.MOST_SEATS:
         raise bodies.BadBody(f"capacity: from 1 to {services.MOST_SEATS:,} seats.")
+    if not (run is None or isinstance(run, str)) or len(run or "") > show_runs.LONGEST:
+        raise bodies.BadBody(f"run: a name of at most {show_runs.LONGEST} characters is expected, or null.")
     organisation_id = member(request).organisation.pk
-    services.set_capacity(matching.find_show(organisation_id, show_id), capacity)
+    found = matching.find_show(organisation_id, show_id)
+    if "capacity" in data:
+        services.set_capacity(found, capacity)
+    if "run" in data:
+        show_runs.put_into(found, run)
     return _detail(organisation_id, show_id)
+
+
+@router.put(
+    "/shows/{uuid:show_id}/bill",
+    **openapi.writes(
+        ShowDetailOut,
+        scope=_WRITE,
+        roles=SELLERS,
+        name="set_bill",
+        summary="Say which acts are on the bill of a show",
+        body=openapi.fields(
+            acts={"type": "array", "items": openapi.UUID_FIELD, "maxItems": bill.MOST, "needed": True}
+        ),
+    ),
+)
+def set_bill(request: HttpRequest, show_id: UUID) -> dict[str, Any]:
+    """The show with exactly these acts on its bill, by their ids in `/acts`. Each sees the show from then on, and those
+    that are not named do not."""
+    data = bodies.read_object(request, "acts")
+    given = data.get("acts")
+    if not isinstance(given, list) or len(given) > bill.MOST:
+        raise bodies.BadBody(f"acts: a list of at most {bill.MOST} ids is expected.")
+    wanted = [bodies.key({"acts": each}, "acts") for each in given]
+    organisation_id = member(request).organisation.pk
+    bill.set_bill(matching.find_show(organisation_id, show_id), wanted)
+    return _detail(organisation_id, show_id)
+
+
+@router.get(
+    "/acts", **openapi.reads(ActsOut, scope=_READ, roles=SELLERS, name="acts", summary="Acts that sign in")
+)
+def acts(request: HttpRequest) -> dict[str, Any]:
+    """Everybody who can be put on a bill, by name."""
+    return {"acts": [act._asdict() for act in bill.acts(member(request).organisation.pk)]}
 
 
 @router.post(

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable
 from datetime import timedelta
 from uuid import UUID
 
+from housecount.box_office import show_runs
 from housecount.box_office.errors import NotFound, NotPossible
 from housecount.box_office.models import Appearance, Listing, Show, Suggestion, Venue
 from housecount.core import matching
@@ -256,6 +257,7 @@ def _reasons(match: Match) -> list[dict[str, object]]:
 def _new_show(listing: Listing) -> Show:
     show = Show(organisation_id=listing.organisation_id)
     _describe(show, listing)
+    show_runs.join(show)
     show.save(force_insert=True)
     return show
 

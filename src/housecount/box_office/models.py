@@ -14,6 +14,7 @@ from housecount.box_office.models_rollups import (  # noqa: F401
     DailyTotal,
     FigureColumns,
     ShowTotal,
+    VenueDailyTotal,
 )
 from housecount.core.counting import Category, EntryKind, Validity
 from housecount.tenancy.models import Membership, Organisation
@@ -48,7 +49,8 @@ class Venue(models.Model):
 class Show(models.Model):
     """One performance at one place and time: the unit of counting and of settling.
 
-    `merged_into` is set when it turned out to be another show: it then holds no listings.
+    `merged_into` is set when it turned out to be another show: it then holds no listings. `run` is the name of the run
+    that a person put it into, "" when they took it out of every run; None leaves it to its title (`show_runs`).
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -60,6 +62,7 @@ class Show(models.Model):
     capacity = models.PositiveIntegerField(null=True, blank=True)
     currency = models.CharField(max_length=3)
     cancelled = models.BooleanField(default=False)
+    run = models.CharField(max_length=200, null=True, blank=True)  # noqa: DJ001 - None and "" mean two things
     merged_into = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
@@ -68,6 +71,7 @@ class Show(models.Model):
         indexes = [
             models.Index(fields=["organisation", "starts_at"], name="show_by_start"),
             models.Index(fields=["organisation", "venue", "starts_at"], name="show_by_venue"),
+            models.Index(fields=["organisation", "run"], condition=Q(run__gt=""), name="show_by_run"),
         ]
 
     def __str__(self) -> str:

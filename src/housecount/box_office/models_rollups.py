@@ -1,4 +1,4 @@
-"""Sums of the ledger by day and by hour, for whoever asks about a season: see `rollups.py`."""
+"""Sums of the ledger by day, by hour and by show, for whoever asks about a season: see `rollups.py`."""
 
 from typing import Final
 
@@ -78,6 +78,27 @@ class AccountDailyTotal(FigureColumns, HourColumns):
 
     class Meta:
         db_table = "box_office_account_daily_total"
+
+
+class VenueDailyTotal(FigureColumns, HourColumns):
+    """What the listings of one account that are sold at one venue come to on one day, without those that are gone.
+    `day` is by the clock of each entry's listing; the venue is that of the listing's show."""
+
+    pk = models.CompositePrimaryKey("organisation_id", "venue_id", "account_id", "day", "currency")
+    organisation = models.ForeignKey(
+        Organisation, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False
+    )
+    venue = models.ForeignKey(
+        "box_office.Venue", on_delete=models.DO_NOTHING, db_constraint=False, db_index=False
+    )
+    account = models.ForeignKey(
+        "box_office.Account", on_delete=models.DO_NOTHING, db_constraint=False, db_index=False
+    )
+    day = models.DateField()
+    currency = models.CharField(max_length=3)
+
+    class Meta:
+        db_table = "box_office_venue_daily_total"
 
 
 class ShowTotal(FigureColumns):

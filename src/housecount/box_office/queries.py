@@ -217,11 +217,16 @@ def _open_suggestions(organisation_id: UUID) -> QuerySet[Suggestion]:
 
 def waiting_listings(organisation_id: UUID, show_id: UUID | None = None) -> list[Waiting]:
     """Listings in doubt, the earliest first; only those that count for `show_id` where given."""
-    suggestions = _open_suggestions(organisation_id).select_related(
+    suggestions = _open_suggestions(organisation_id)
+    if show_id is not None:
+        # Most shows have none: to plan the question below takes longer than to find that out.
+        ids = list(suggestions.filter(listing__show_id=show_id).values_list("pk", flat=True))
+        if not ids:
+            return []
+        suggestions = suggestions.filter(pk__in=ids)
+    suggestions = suggestions.select_related(
         "listing__account", "listing__show__venue", "show__venue", "show__merged_into__venue"
     )
-    if show_id is not None:
-        suggestions = suggestions.filter(listing__show_id=show_id)
     by_listing: dict[UUID, Waiting] = {}
     for suggestion in suggestions.order_by("listing__starts_at", "listing_id", "-score"):
         waiting = by_listing.setdefault(suggestion.listing_id, Waiting(suggestion.listing, []))

@@ -18,8 +18,6 @@ from django.db.models import (
     ExpressionWrapper,
     F,
     FloatField,
-    Max,
-    Min,
     OuterRef,
     Q,
     QuerySet,
@@ -28,24 +26,23 @@ from django.db.models import (
     Value,
 )
 from django.db.models.expressions import Combinable
-from django.db.models.functions import Cast, Coalesce, Lower, NullIf, Trim
+from django.db.models.functions import Cast, Coalesce, NullIf
 
 from housecount.box_office import bulk
 from housecount.box_office.models import Account, Listing, SalesEntry, Show, Venue
 from housecount.box_office.rollups import without_loops
+from housecount.box_office.show_runs import run_name
 from housecount.core.counting import Figures
 
 #: How many windows of 24 hours `recent_sales` looks back.
 RECENT_DAYS: Final = 14
-#: Shows further apart than this are not offered as one run.
-SEASON: Final = timedelta(days=365)
-#: No more than so many rooms and runs are offered to choose from.
-_MOST_ROOMS, _MOST_RUNS = 500, 200
+#: No more than so many rooms are offered to choose from.
+_MOST_ROOMS: Final = 500
 
 
 class ShowFilter(NamedTuple):
     """Which shows to list: all words of `text` in title, venue or city; `since` <= start < `until`; at the venue
-    `venue_id`; with a listing on `platform`; of the run `run`, as `run_of` names it."""
+    `venue_id`; with a listing on `platform`; of the run `run`, as `show_runs.asked_run` has it."""
 
     text: str = ""
     since: datetime | None = None
@@ -67,15 +64,6 @@ class SectionTotal(NamedTuple):
     net: int
 
 
-class Run(NamedTuple):
-    """Several shows of one title at one venue. `key` is what `ShowFilter.run` takes."""
-
-    key: str
-    title: str
-    venue: str
-    shows: int
-
-
 class Recent(NamedTuple):
     """What was sold, less what was given back, in each of the last `RECENT_DAYS` windows of 24 hours; the last one
     ends now."""
@@ -95,11 +83,6 @@ NOT_LATELY: Final = Recent((0,) * RECENT_DAYS)
 _BY_SUMS: Final = ("sold", "gross", "share")
 
 
-def run_of(title: str) -> str:
-    """The name of the run that a show of this title belongs to at its venue."""
-    return title.strip().lower()
-
-
 def matching_shows(organisation_id: UUID, wanted: ShowFilter) -> QuerySet[Show]:
     """Shows that `wanted` lets through, in no order; those merged into others are left out."""
     shows = Show.objects.filter(organisation_id=organisation_id, merged_into=None)
@@ -114,7 +97,7 @@ def matching_shows(organisation_id: UUID, wanted: ShowFilter) -> QuerySet[Show]:
     if wanted.venue_id is not None:
         shows = shows.filter(venue_id=wanted.venue_id)
     if wanted.run:
-        shows = shows.annotate(run=Lower(Trim("title"))).filter(run=wanted.run)
+        shows = shows.annotate(run_name=run_name()).filter(run_name=wanted.run)
     if wanted.platform:
         sold_there = Listing.objects.filter(
             organisation_id=organisation_id,
@@ -209,7 +192,7 @@ def recent_sales(organisation_id: UUID, show_of: Mapping[UUID, UUID], now: datet
     is left out."""
     days: dict[UUID, list[int]] = defaultdict(lambda: [0] * RECENT_DAYS)
     for listing_id, age, sold in bulk.fetch(
-        "SELECT listing_id, floor(extract(epoch FROM %s - happened_at) / 86400)::int AS age, sum(sold)::bigint"
+        "SELECT listing_id, floor(date_part('epoch', %s - happened_at) / 86400)::int AS age, sum(sold)::bigint"
         " FROM box_office_sales_entry WHERE organisation_id = %s AND listing_id = ANY(%s)"
         " AND happened_at > %s AND happened_at <= %s GROUP BY listing_id, age",
         [now, organisation_id, list(show_of), now - timedelta(days=RECENT_DAYS), now],
@@ -232,29 +215,3 @@ def platforms(organisation_id: UUID) -> list[str]:
     """The keys of the platforms that the organisation has an account at."""
     found = Account.objects.filter(organisation_id=organisation_id).order_by("platform")
     return list(found.values_list("platform", flat=True).distinct())
-
-
-def runs(organisation_id: UUID, now: datetime) -> list[Run]:
-    """Titles that are put on more than once at one venue within a season of now, those that end last first.
-
-    Nobody has to name a run: the same title, whatever its case, at the same venue is one.
-    """
-    found = (
-        Show.objects.filter(
-            organisation_id=organisation_id,
-            merged_into=None,
-            starts_at__range=(now - SEASON, now + SEASON),
-        )
-        .annotate(run=Lower(Trim("title")))
-        .values("run", "venue_id", "venue__name")
-        .annotate(
-            shows=Count("id"),
-            name=Min("title"),
-            last=Max("starts_at"),
-        )
-        .filter(shows__gte=2)
-        .order_by("-last", "name")[:_MOST_RUNS]
-    )
-    return [
-        Run(f"{row['venue_id']}:{row['run']}", row["name"], row["venue__name"], row["shows"]) for row in found
-    ]

@@ -10,7 +10,8 @@ from msgspec import Struct, structs
 
 from housecount.box_office import bulk
 from housecount.box_office.models import Listing, ListingTotal, Show
-from housecount.box_office.show_lists import ShowFilter, matching_shows, run_of
+from housecount.box_office.show_lists import ShowFilter, matching_shows
+from housecount.box_office.show_runs import key_of, split_key
 from housecount.core.counting import NOTHING, Figures
 
 _MOST_OFFERED: Final = 12
@@ -120,8 +121,11 @@ def offered(organisation_id: UUID, text: str, beside: Show | None, now: datetime
     if beside is None or text:
         return _near(shows if beside is None else shows.exclude(pk=beside.pk), now)
     others = shows.exclude(pk=beside.pk)
-    of_run = matching_shows(organisation_id, ShowFilter(venue_id=beside.venue_id, run=run_of(beside.title)))
-    found = list(others.filter(pk__in=of_run.values("pk")).order_by("-starts_at", "id")[:_MOST_OFFERED])
+    found: list[Show] = []
+    if key := key_of(beside):
+        venue_id, run = split_key(key)
+        of_run = matching_shows(organisation_id, ShowFilter(venue_id=venue_id, run=run))
+        found = list(others.filter(pk__in=of_run.values("pk")).order_by("-starts_at", "id")[:_MOST_OFFERED])
     if len(found) < _MOST_OFFERED:
         here = others.filter(venue_id=beside.venue_id).exclude(pk__in=[show.pk for show in found])
         found += here.order_by("-starts_at", "id")[: _MOST_OFFERED - len(found)]

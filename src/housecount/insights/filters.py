@@ -40,8 +40,8 @@ class Per(StrEnum):
 
 class Filters(Struct, frozen=True, kw_only=True):
     """`since` and `until` are days, both included: of sales by the clock of their listing, of shows by that of their
-    venue. One currency: amounts of two are never added up. "" and None let everything through; `run` is a title as
-    `box_office.show_lists.run_of` has it."""
+    venue. One currency: amounts of two are never added up. "" and None let everything through; `run` is a run's name as
+    `box_office.show_runs` has it."""
 
     since: date
     until: date

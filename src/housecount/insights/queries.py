@@ -17,6 +17,7 @@ from housecount.box_office import bulk
 from housecount.box_office.models import Account
 from housecount.box_office.models_rollups import HOURS
 from housecount.box_office.rollups import without_loops, without_sorts
+from housecount.box_office.show_runs import run_sql
 from housecount.core.counting import NOTHING, Figures, total
 from housecount.insights.filters import Dimension, Filters, Per
 
@@ -24,15 +25,18 @@ WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Satu
 _NAMES: Final = Figures._fields
 #: No more rooms or runs are told apart: those that took most.
 MOST_SLICES: Final = 200
-_RUN = "lower(btrim(s.title))"
+_RUN: Final = run_sql("s")
+#: What the shows of a run that nobody named have in common.
+_RUN_VENUE: Final = "CASE WHEN coalesce(s.run, '') = '' THEN s.venue_id END"
 #: Of the shows of more days, the listings are not looked up one by one.
 _MANY_DAYS: Final = 400
 
 
 class Slice(Struct, frozen=True, kw_only=True):
-    """One part of the sales. `key` names it (a day in ISO form, a platform, a venue's id, 1 for Monday to 7, a venue's
-    id and a title), `label` is for people. `shows`, `seats` and `taken` are told for shows alone: how many took place,
-    and, of those that were not cancelled and whose capacity is known, the seats and how many of them were taken."""
+    """One part of the sales. `key` names it (a day in ISO form, a platform, a venue's id, 1 for Monday to 7, a
+    run as `show_runs.Run` has it), `label` is for people. `shows`, `seats` and `taken` are told for shows alone: how
+    many took place, and, of those that were not cancelled and whose capacity is known, the seats and how many of them
+    were taken."""
 
     key: str
     label: str
@@ -118,7 +122,7 @@ def sales_over_time(organisation_id: UUID, filters: Filters, per: Per | None = N
     by the day on which it happened; the earliest first. Steps and platforms without anything are left out."""
     accounts = _accounts(organisation_id, filters)
     step = "%(since)s::date" if per is None else f"date_trunc('{per.value}', d.day::timestamp)::date"
-    account = "l.account_id" if _of_shows(filters) else "d.account_id"
+    account = "l.account_id" if filters.run else "d.account_id"
     with without_sorts():
         rows = bulk.fetch(
             f"SELECT {step} AS step, {account}, {_SUMS} {_days_of(filters)} GROUP BY 1, 2",
@@ -167,9 +171,9 @@ _PARTS: Final[Mapping[Dimension, tuple[str, str, str, str]]] = {
         "''",
     ),
     Dimension.RUN: (
-        "s.venue_id",
+        _RUN_VENUE,
         _RUN,
-        "g.venue_id || ':' || g.part",
+        "coalesce(g.venue_id::text, '') || ':' || g.part",
         "concat_ws(', ', g.title, nullif(v.name, ''))",
     ),
 }
@@ -178,7 +182,7 @@ _PARTS: Final[Mapping[Dimension, tuple[str, str, str, str]]] = {
 # What the listings of each show at some platforms come to; at all of them, the show's own sums say it.
 _AT_PLATFORMS: Final = f"""
     SELECT l.show_id, max(l.capacity) AS told_capacity,
-           {", ".join(f"sum(t.{name})::bigint AS {name}" for name in _NAMES)}
+           {", ".join(f"app.exact_sum(t.{name}) AS {name}" for name in _NAMES)}
       FROM box_office_listing l
       LEFT JOIN box_office_listing_total t ON t.organisation_id = %(organisation)s AND t.listing_id = l.id
      WHERE l.organisation_id = %(organisation)s AND l.gone_at IS NULL AND l.account_id = ANY(%(accounts)s)"""  # noqa: S608
@@ -203,7 +207,7 @@ def _sales_of_shows(organisation_id: UUID, dimension: Dimension, filters: Filter
                    sum(sold + comps) FILTER (WHERE full_house) AS taken,
                    {", ".join(f"sum({name}) AS {name}" for name in _NAMES)}
               FROM (
-                SELECT {venue} AS venue_id, {part} AS part, s.title, c.*,
+                SELECT {venue} AS venue_id, {part} AS part, coalesce(nullif(s.run, ''), s.title) AS title, c.*,
                        coalesce(s.capacity, c.told_capacity, 0) AS seats,
                        NOT s.cancelled AND coalesce(s.capacity, c.told_capacity, 0) > 0 AS full_house
                   FROM box_office_show s
@@ -219,7 +223,7 @@ def _sales_of_shows(organisation_id: UUID, dimension: Dimension, filters: Filter
           LEFT JOIN box_office_venue v ON v.organisation_id = %(organisation)s AND v.id = g.venue_id
          ORDER BY g.gross DESC NULLS LAST, 1 LIMIT %(most)s"""  # noqa: S608
     values = {**_values(organisation_id, filters, _accounts(organisation_id, filters)), "most": MOST_SLICES}
-    with without_loops() if wide else nullcontext():
+    with without_loops() if wide else nullcontext(), without_sorts() if wide else nullcontext():
         rows = bulk.fetch(question, values)
     slices = [
         Slice(
@@ -261,25 +265,24 @@ def _accounts(organisation_id: UUID, filters: Filters) -> dict[UUID, str]:
 
 
 def _days_of(filters: Filters) -> str:
-    """FROM and WHERE of the days `d` that `filters` let through: those of accounts, or, where only some shows are asked
-    for, those of their listings `l`."""
-    if _of_shows(filters):
+    """FROM and WHERE of the days `d` that `filters` let through: those of accounts, or of a venue; where a run is
+    asked for, those of its listings `l`."""
+    if filters.run:
         days = f"""
           FROM box_office_show s
           JOIN box_office_listing l ON l.organisation_id = %(organisation)s AND l.show_id = s.id
           JOIN box_office_daily_total d ON d.organisation_id = %(organisation)s AND d.listing_id = l.id
          WHERE s.organisation_id = %(organisation)s AND {_of_show(filters)}
            AND l.gone_at IS NULL AND l.account_id = ANY(%(accounts)s)"""
+    elif filters.venue_id is not None:
+        days = """
+          FROM box_office_venue_daily_total d
+         WHERE d.organisation_id = %(organisation)s AND d.venue_id = %(venue)s AND d.account_id = ANY(%(accounts)s)"""
     else:
         days = """
           FROM box_office_account_daily_total d
          WHERE d.organisation_id = %(organisation)s AND d.account_id = ANY(%(accounts)s)"""
     return f"{days} AND d.currency = %(currency)s AND d.day BETWEEN %(since)s AND %(until)s"
-
-
-def _of_shows(filters: Filters) -> bool:
-    """Whether only some shows are asked for: the sums by account do not tell shows apart."""
-    return filters.venue_id is not None or bool(filters.run)
 
 
 def _of_show(filters: Filters) -> str:

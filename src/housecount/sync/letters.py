@@ -16,6 +16,8 @@ _HEADLINES = {
     Cause.OVERSELL: "a show is oversold",
     Cause.RCTI_COPY_DUE: "a supplier waits for the copy of an RCTI",
     Cause.RCTI_COPY_LATE: "the copy of an RCTI is overdue",
+    Cause.TAX_INVOICE_DUE: "a customer waits for a tax invoice they asked for",
+    Cause.TAX_INVOICE_LATE: "a tax invoice that was asked for is overdue",
 }
 
 

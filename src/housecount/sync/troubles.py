@@ -39,10 +39,14 @@ class Cause(StrEnum):
     OVERSELL = "oversell"
     RCTI_COPY_DUE = "rcti_copy_due"
     RCTI_COPY_LATE = "rcti_copy_late"
+    TAX_INVOICE_DUE = "tax_invoice_due"
+    TAX_INVOICE_LATE = "tax_invoice_late"
 
 
 #: What the bookkeeper answers for: they are told of these unless they say otherwise. Their subject is a document.
-OF_THE_BOOKS: Final = frozenset({Cause.RCTI_COPY_DUE, Cause.RCTI_COPY_LATE})
+OF_THE_BOOKS: Final = frozenset(
+    {Cause.RCTI_COPY_DUE, Cause.RCTI_COPY_LATE, Cause.TAX_INVOICE_DUE, Cause.TAX_INVOICE_LATE}
+)
 
 
 class Trouble(NamedTuple):

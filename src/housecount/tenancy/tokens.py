@@ -29,7 +29,7 @@ from housecount.tenancy.queries import all_organisations
 
 SCOPES = {
     "sales:read": "See shows, listings, orders without buyers, the ledger, and analytics",
-    "sales:write": "Link, unlink and merge listings, set capacities",
+    "sales:write": "Link, unlink and merge listings, set capacities, runs and bills",
     "invoices:read": "See parties, documents, payments and reports",
     "invoices:write": "Make, issue, pay and correct documents; change parties",
     "sync:read": "See accounts, reads, gaps and the webhook log",

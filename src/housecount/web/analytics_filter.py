@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from django.http import QueryDict
 
+from housecount.box_office.show_runs import split_key
 from housecount.insights.filters import Filters
 
 PERIODS: Final = (
@@ -64,15 +65,13 @@ def chosen(
     since, until = _span(period, query, today, first, of_shows=of_shows)
     compared = _one_of(query.get("compared", ""), [value for value, _ in COMPARED], "before")
     venue_id = _uuid(query.get("room", ""))
-    run_venue, _, run_name = query.get("run", "").replace("\x00", "").partition(":")
-    run_venue_id = _uuid(run_venue)
-    run = run_name[:300] if run_venue_id is not None else ""
+    run_venue_id, run = split_key(query.get("run", "").replace("\x00", "")[:400])
     filters = Filters(
         since=since,
         until=until,
         currency=_one_of(query.get("currency", ""), currencies, currencies[0] if currencies else ""),
         platform=query.get("platform", "").replace("\x00", "")[:40],
-        # A run is at one venue.
+        # A run is at one venue, or at those of the shows that a person chose.
         venue_id=run_venue_id if run else venue_id,
         run=run,
     )
@@ -82,7 +81,7 @@ def chosen(
     room = str(venue_id) if venue_id is not None and not run else ""
     kept = {
         "period": period, "from": since.isoformat(), "to": until.isoformat(), "compared": compared,
-        "platform": filters.platform, "room": room, "run": f"{run_venue}:{run}" if run else "",
+        "platform": filters.platform, "room": room, "run": f"{run_venue_id or ''}:{run}" if run else "",
         "currency": filters.currency if len(currencies) > 1 else "",
     }  # fmt: skip
     usual = {"period": USUAL_PERIOD, "compared": "before"}

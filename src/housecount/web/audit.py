@@ -38,6 +38,7 @@ THINGS: Mapping[str, str] = {
     "invoices_ending": "void or cancelled document",
     "invoices_recurring": "recurring document",
     "invoices_link": "link to a document",
+    "invoices_asked": "request for a tax invoice",
     "invoices_policy": "rules on RCTIs",
     "invoices_deduction": "deduction",
     "xero_contact": "contact in Xero",

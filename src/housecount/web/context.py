@@ -19,7 +19,7 @@ SELLERS = (Role.ADMIN, Role.PROMOTER)
 """Who decides what belongs together."""
 #: The names of the routes that belong to each part of the main navigation.
 AREAS = {
-    "shows": {"shows", "show", "show_lines"},
+    "shows": {"shows", "show", "show_lines", "show_run"},
     "analytics": {"analytics", "analytics_compare"},
     "invoices": {
         "invoices", "document", "document_new", "document_edit", "batch", "recurring", "invoice_raise", "reports",

@@ -90,6 +90,7 @@ _HAPPENED = {
     "credit_used": "Credit used",
     "objected": "Objected to the agreement in it",
     "copy_given": "Copy given by hand",
+    "tax_invoice_asked": "Tax invoice asked for",
     "credited": "Credited",
     "void": "Made void",
     "voided": "Made void",
@@ -102,7 +103,7 @@ def happening(event: Event) -> Happening:
     details = event.details
     text = str(details.get("reason") or details.get("words") or "")
     if "on" in details:
-        text = long_day(date.fromisoformat(details["on"]))
+        text = ": ".join([long_day(date.fromisoformat(details["on"])), *([text] if text else [])])
     return Happening(_HAPPENED.get(event.what, event.what.replace("_", " ").capitalize()), text, event)
 
 

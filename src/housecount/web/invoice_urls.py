@@ -50,6 +50,7 @@ urlpatterns = [
     path(f"{_DOCUMENT}/use-credit/", document_steps.use_credit, name="document_use_credit"),
     path(f"{_DOCUMENT}/deposit/", document_steps.deposit, name="document_deposit"),
     path(f"{_DOCUMENT}/copy-given/", document_steps.copy_given, name="document_copy_given"),
+    path(f"{_DOCUMENT}/asked/", document_steps.tax_invoice_asked, name="document_asked"),
     path(f"{_DOCUMENT}/e-invoice/", document_steps.e_invoice, name="document_e_invoice"),
     path(f"{_DOCUMENT}/credit/", document_steps.credit, name="document_credit"),
     path(f"{_DOCUMENT}/send/", document_steps.send, name="document_send"),
@@ -73,5 +74,6 @@ urlpatterns = [
     path("d/<str:token>/pdf", recipient.pdf, name="recipient_pdf"),
     path("d/<str:token>/dispute", recipient.dispute, name="recipient_dispute"),
     path("d/<str:token>/object", recipient.object_to, name="recipient_object"),
+    path("d/<str:token>/ask", recipient.ask, name="recipient_ask"),
     path("d/<str:token>/promise", recipient.promise, name="recipient_promise"),
 ]

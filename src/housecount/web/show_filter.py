@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from django.http import QueryDict
 
 from housecount.box_office.show_lists import ShowFilter
+from housecount.box_office.show_runs import split_key
 
 PERIODS: Final = (
     ("", "Any date"),
@@ -99,10 +100,9 @@ def chosen(query: QueryDict, now: datetime, zone: str) -> Chosen:
 
     text, platform, sort, span = said("q"), said("platform", 40), said("sort"), said("period")
     since, until = period(span, now, zone)
-    venue, _, title = said("run", 400).partition(":")
-    run_venue, room = _id(venue), _id(said("room"))
-    run = title if run_venue else ""
-    # A run has its venue: another room as well would be a contradiction, and finds nothing.
+    run_venue, run = split_key(said("run", 400))
+    room = _id(said("room"))
+    # A run by title has its venue: another room as well would be a contradiction, and finds nothing.
     apart = run_venue and room and run_venue != room
     address = query.copy()
     for page in ("page", "past"):
@@ -120,7 +120,7 @@ def chosen(query: QueryDict, now: datetime, zone: str) -> Chosen:
         period=span,
         room=str(room or ""),
         platform=platform,
-        run=f"{run_venue}:{run}" if run else "",
+        run=f"{run_venue or ''}:{run}" if run else "",
         sort=sort if sort in {value for value, _ in SORTS} else "",
         address=address.urlencode(),
     )

@@ -13,7 +13,9 @@ from django.urls import NoReverseMatch, reverse
 
 _MARK: Final = "undo="
 #: The routes that a message may lead back to.
-_ROUTES: Final = ("listing_link", "listing_unlink", "suggestion_restore", "show_revive")
+_ROUTES: Final = (
+    "listing_link", "listing_unlink", "suggestion_restore", "show_revive", "show_bill_add", "show_bill_remove",
+)  # fmt: skip
 
 
 class Undo(NamedTuple):

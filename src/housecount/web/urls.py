@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from housecount.web.views import matching, profile, show, show_exports, shows
+from housecount.web.views import bill, matching, profile, run, show, show_exports, shows
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("housecount.web.invoice_urls")),
@@ -15,6 +15,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("shows/<uuid:show_id>/lines.csv", show_exports.lines, {"kind": "csv"}, name="show_export"),
     path("shows/<uuid:show_id>/lines.xlsx", show_exports.lines, {"kind": "xlsx"}, name="show_export"),
     path("shows/<uuid:show_id>/capacity/", matching.capacity, name="show_capacity"),
+    path("shows/<uuid:show_id>/bill/add/", bill.add, name="show_bill_add"),
+    path("shows/<uuid:show_id>/bill/remove/", bill.remove, name="show_bill_remove"),
+    path("shows/<uuid:show_id>/run/", run.edit, name="show_run"),
     path("shows/<uuid:show_id>/merge/", matching.merge, name="show_merge"),
     path("listings/<uuid:listing_id>/link/", matching.link, name="listing_link"),
     path("listings/<uuid:listing_id>/unlink/", matching.unlink, name="listing_unlink"),

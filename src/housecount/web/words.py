@@ -24,6 +24,11 @@ def money(minor: int, currency: str) -> str:
     return format_money(minor, currency).replace("-", "\N{MINUS SIGN}")
 
 
+def number(value: int) -> str:
+    """With thousands set apart."""
+    return f"{value:,}".replace("-", "\N{MINUS SIGN}")
+
+
 def signed(value: int) -> str:
     """ "+3", "−2": a change."""
     return f"{value:+,}".replace("-", "\N{MINUS SIGN}")

@@ -57,18 +57,31 @@ _OF_A_BODY: Final = ("content-length", "content-type", "content-encoding")
 #: What asks for something else than a plain answer in plain words.
 _CONDITIONAL: Final = ("accept", "accept-encoding", "if-none-match", "if-modified-since", "range")
 
-_AWAY_STYLE: Final = (
-    b"body { font-family: system-ui, sans-serif; max-width: 36rem; margin: 4rem auto; padding: 0 1rem }"
-)
+#: The colours are the site's: see web/static/web/site.css.
+_AWAY_STYLE: Final = b"""
+:root { color-scheme: light dark }
+body { font: 100%/1.5 system-ui, sans-serif; max-width: 34rem; margin: 18vh auto 0; padding: 0 1.25rem;
+  background: #f7f4ee; color: #1f1c28 }
+b { display: block; margin-bottom: 1.5rem }
+b::before { content: ""; display: inline-block; width: .6em; height: .6em; margin-right: .5em; border-radius: 50%;
+  background: #8a1c3b }
+h1 { margin: 0 0 .5rem; font-size: 1.953rem; line-height: 1.2; letter-spacing: -.015em }
+p { margin: 0; color: #625d6e }
+@media (prefers-color-scheme: dark) {
+  body { background: #15131b; color: #f1ede4 }
+  b::before { background: #ec93ab }
+  p { color: #aca5b8 }
+}
+"""
 _AWAY_PAGE: Final = (
     b"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <meta http-equiv="refresh" content="5"><title>One moment</title><style>"""
     + _AWAY_STYLE
     + b"""</style></head>
-<body><h1>One moment, please</h1>
-<p>The pages of Housecount are starting or being updated. Sales are still being taken note of.
-This page tries again by itself in a few seconds.</p></body></html>
+<body><main><b>Housecount</b><h1>One moment, please</h1>
+<p>The pages are starting or being updated. Sales are still being taken note of.
+This page tries again by itself in a few seconds.</p></main></body></html>
 """
 )
 #: A sandbox would keep the page from trying again.

@@ -6,10 +6,15 @@ from zoneinfo import ZoneInfo
 from django import template
 from django.template import Context
 
-from housecount.web import words
+from housecount.web import pieces, words
 from housecount.web.undo import undoing
 
 register = template.Library()
+
+for _piece in (pieces.age, pieces.bar, pieces.shares, pieces.spark, pieces.house, pieces.selling):
+    register.filter(_piece)
+register.filter(pieces.show_rows)
+register.filter(pieces.run_options)
 
 
 @register.filter
@@ -21,7 +26,7 @@ def money(minor: int, currency: str) -> str:
 @register.filter
 def number(value: int) -> str:
     """With thousands set apart."""
-    return f"{value:,}".replace("-", "\N{MINUS SIGN}")
+    return words.number(value)
 
 
 @register.filter

@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from housecount.box_office import show_lists
+from housecount.box_office import show_lists, show_runs
 from housecount.box_office.errors import NotFound
 from housecount.box_office.matching import find_show
 from housecount.box_office.models import Show
@@ -195,7 +195,7 @@ def analytics(request: MemberRequest) -> HttpResponse:
             "compared": analytics_filter.COMPARED,
             "rooms": show_lists.rooms(organisation_id),
             "platforms": show_lists.platforms(organisation_id),
-            "runs": show_lists.runs(organisation_id, now),
+            "runs": show_runs.runs(organisation_id, now),
             "download": f"{urlencode({'by': tab})}&{chosen.address}".rstrip("&"),
             "any_account": bool(currencies) or has_accounts(organisation_id),
         },

@@ -11,9 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
 from housecount.core.errors import HousecountError
-from housecount.core.money import format_money
 from housecount.invoices import here, mail, payouts, services
-from housecount.invoices.models import Purpose
 from housecount.invoices.payouts import Payout
 from housecount.tenancy.access import MemberRequest, require_role
 from housecount.web.context import OFFICE
@@ -104,9 +102,8 @@ def paid(request: MemberRequest) -> HttpResponse:
             messages.error(request, f"{each.number}: {error.message}")
             continue
         if request.POST.get("tell") == "yes":
-            words = f"{format_money(each.amount, 'AUD')} on {mail.long_day(day)}."
             try:
-                mail.send(document, timezone.now(), request.user, words=words, purpose=Purpose.REMITTANCE)
+                mail.advise(document, each.amount, day, timezone.now(), request.user)
                 told += 1
             except HousecountError as error:
                 messages.info(request, f"{each.number} is paid, but nobody was told. {error.message}")

@@ -12,6 +12,7 @@ from housecount.core.errors import HousecountError
 from housecount.core.withholding import undecided
 from housecount.invoices import (
     agreements,
+    asked,
     copies,
     deposits,
     files,
@@ -104,6 +105,8 @@ def document(request: MemberRequest, document_id: UUID) -> HttpResponse:
             "reminders_off": [e.what for e in events if e.what in {"reminders_on", "reminders_off"}][-1:]
             == ["reminders_off"],
             "to": mail.recipients_of(found.party),
+            "asked": asked.open_requests(request.organisation, today, found),
+            "may_ask": facts["status"] in {"draft", "approved", "issued"} and asked.may_ask(found, today),
             "today": today.isoformat(),
             "key": uuid4().hex,
             "is_credit": found.kind in {Kind.CREDIT_NOTE, Kind.ADJUSTMENT_NOTE},

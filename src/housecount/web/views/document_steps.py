@@ -14,12 +14,13 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
+from housecount.core import gates
 from housecount.core.errors import HousecountError
 from housecount.core.money import NotMoney, format_money
-from housecount.invoices import copies, files, here, links, mail, recurring, reminders, services
+from housecount.invoices import asked, copies, files, here, links, mail, recurring, reminders, services
 from housecount.invoices.duplicates import duplicates_of
 from housecount.invoices.errors import NotPossible
-from housecount.invoices.models import Delivery, Direction, Document, Link, Purpose
+from housecount.invoices.models import Delivery, Direction, Document, Link
 from housecount.tenancy.access import MemberRequest, require_role
 from housecount.tenancy.adapter import public_link
 from housecount.web.context import OFFICE
@@ -122,7 +123,8 @@ def _typed(request: MemberRequest, found: Document) -> tuple[int, date]:
         raise NotPossible("not_a_day", "Enter the day of the payment.") from None
 
 
-def _record(request: MemberRequest, found: Document, minor: int, day: date) -> None:
+def _record(request: MemberRequest, found: Document, minor: int, day: date) -> str:
+    """Records it; what is to be said of its day."""
     services.pay(
         found.pk,
         minor,
@@ -132,18 +134,18 @@ def _record(request: MemberRequest, found: Document, minor: int, day: date) -> N
         method=request.POST.get("method", ""),
         idempotency_key=request.POST.get("key", "")[:100] or None,
     )
+    ahead = services.still_to_come(found, day)
+    return f" {mail.long_day(day)} is still to come: it counts as paid from now on." if ahead else ""
 
 
 @step
 def pay(request: MemberRequest, found: Document) -> str:
     """Money came, or went."""
     minor, day = _typed(request, found)
-    _record(request, found, minor, day)
-    told = ""
+    told = _record(request, found, minor, day)
     if found.direction == Direction.PAYABLE and request.POST.get("tell") == "yes":
-        words = f"{format_money(minor, found.currency)} on {mail.long_day(day)}."
-        mail.send(found, timezone.now(), request.user, words=words, purpose=Purpose.REMITTANCE)
-        told = f" A mail to {found.party.name} says so."
+        mail.advise(found, minor, day, timezone.now(), request.user)
+        told += f" A mail to {found.party.name} says so."
     return f"The payment of {format_money(minor, found.currency)} is recorded.{told}"
 
 
@@ -153,8 +155,8 @@ def refund(request: MemberRequest, found: Document) -> str:
     minor, day = _typed(request, found)
     if minor <= 0:
         raise NotPossible("not_money", "Enter what went back, above zero.")
-    _record(request, found, minor if found.gives_credit else -minor, day)
-    return f"The refund of {format_money(minor, found.currency)} is recorded."
+    told = _record(request, found, minor if found.gives_credit else -minor, day)
+    return f"The refund of {format_money(minor, found.currency)} is recorded.{told}"
 
 
 @step
@@ -183,6 +185,17 @@ def copy_given(request: MemberRequest, found: Document) -> str:
         raise NotPossible("not_a_day", "Enter the day on which they got it.") from None
     copies.give_copy(found, day, here.today(request.organisation), request.user)
     return f"Noted: {found.party.name} has the copy."
+
+
+@step
+def tax_invoice_asked(request: MemberRequest, found: Document) -> str:
+    """The recipient asked for the tax invoice."""
+    try:
+        day = date.fromisoformat(request.POST.get("on", ""))
+    except ValueError:
+        raise NotPossible("not_a_day", "Enter the day on which they asked.") from None
+    asked.ask(found, day, timezone.now(), request.user, request.POST.get("words", ""))
+    return f"Noted: {found.party.name} is to have it by {mail.long_day(gates.tax_invoice_by(day))}."
 
 
 @require_POST

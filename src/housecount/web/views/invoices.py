@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from housecount.invoices import here, lists, queries
+from housecount.invoices.asked import open_requests
 from housecount.invoices.copies import copies_due
 from housecount.invoices.errors import Invalid
 from housecount.invoices.models import Batch, Direction, Document, Kind, Party, Recurring
@@ -118,6 +119,7 @@ def invoices(request: MemberRequest) -> HttpResponse:
             "filtered": wanted != lists.Filter(),
             "has_identity": Party.objects.filter(organisation_id=organisation_id, is_self=True).exists(),
             "copies": copies_due(organisation_id, today),
+            "asked": open_requests(request.organisation, today),
             "issuable": wanted.status in {"draft", "approved"} or wanted.show is not None,
             "running": Batch.objects.filter(organisation_id=organisation_id, finished_at=None).first(),
         },

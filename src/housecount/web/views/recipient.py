@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from housecount.core.errors import HousecountError
-from housecount.invoices import agreements, files, links, queries, reminders
+from housecount.invoices import agreements, asked, files, here, links, queries, reminders
 from housecount.invoices.models import Document, Event, Link
 from housecount.invoices.printed import printed_of
 from housecount.tenancy.access import TenantRequest
@@ -102,6 +102,8 @@ def _facts(link: Link, token: str) -> dict[str, Any]:
         "organisation": link.organisation,
         "open": open_,
         "can_promise": open_ and found.direction == "receivable",
+        "can_ask": facts["status"] == "issued" and asked.may_ask(found, _today(found)),
+        "asked": asked.open_requests(link.organisation, _today(found), found),
         "disputed": links.disputed(events),
         "promised": links.promised_on(events),
         "objection_until": until if until and _today(found) <= until else None,
@@ -171,6 +173,26 @@ def object_to(request: HttpRequest, token: str) -> HttpResponse:
             messages.error(request, error.message)
         else:
             messages.success(request, "Thank you: it was passed on. This document will be cancelled.")
+        return redirect("recipient", token)
+
+    return _answer(request, token, keep)
+
+
+@require_POST
+def ask(request: HttpRequest, token: str) -> HttpResponse:
+    """The recipient asks for the tax invoice, by mail or as they need it."""
+
+    def keep(link: Link, _: User | None) -> HttpResponse:
+        found, now = link.document, timezone.now()
+        organisation = link.organisation
+        try:
+            if not asked.open_requests(organisation, here.today(organisation, now), found):
+                words = request.POST.get("words", "").replace("\x00", "")
+                asked.ask(found, here.today(organisation, now), now, None, words, by_recipient=True)
+        except HousecountError as error:
+            messages.error(request, error.message)
+        else:
+            messages.success(request, "Thank you: it was passed on, and is answered within 28 days.")
         return redirect("recipient", token)
 
     return _answer(request, token, keep)

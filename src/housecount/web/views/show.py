@@ -16,7 +16,7 @@ from housecount.box_office.show_lists import NOT_LATELY
 from housecount.insights.pace import pace
 from housecount.tenancy.access import MemberRequest, require_role
 from housecount.tenancy.identity import Role
-from housecount.web import act_show, charts, show_page, waterfall
+from housecount.web import act_show, charts, show_office, show_page, waterfall
 from housecount.web.context import OFFICE
 from housecount.web.rows import listing_rows, show_row
 from housecount.web.show_filter import page_number
@@ -86,6 +86,7 @@ def _context(request: MemberRequest, show_id: UUID) -> dict[str, object]:
         "lines": told(newest, count),
         "waiting": queries.waiting_listings(organisation_id, show_id),
         "near": queries.shows_near(count.show),
+        **show_office.context(request, count.show),
     }
 
 

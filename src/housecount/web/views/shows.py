@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from housecount.box_office import show_lists
+from housecount.box_office import show_lists, show_runs
 from housecount.box_office.show_lists import NOT_LATELY, SectionTotal, ShowFilter, section_totals, show_ids
 from housecount.insights.pace import pace
 from housecount.invoices import here
@@ -25,8 +25,8 @@ from housecount.web.rows import ShowRow, show_row
 from housecount.web.show_filter import Chosen, day_of, page_number
 from housecount.web.words import STILL_ON
 
-UPCOMING_PER_PAGE = 50
-PAST_PER_PAGE = 20
+UPCOMING_PER_PAGE = 30
+PAST_PER_PAGE = 10
 #: More shows than this on one day are a festival: they are listed like all others.
 MOST_TONIGHT = 12
 
@@ -90,7 +90,7 @@ def shows(request: MemberRequest) -> HttpResponse:
             "sorts": show_filter.SORTS,
             "rooms": show_lists.rooms(organisation.pk),
             "platforms": show_lists.platforms(organisation.pk),
-            "runs": show_lists.runs(organisation.pk, now),
+            "runs": show_runs.runs(organisation.pk, now),
         }
     return render(request, "web/act_shows.html" if act else "web/shows.html", context)
 

@@ -22,7 +22,9 @@ from housecount.web.documents import document_title
 from housecount.web.views.document import find
 from housecount.web.views.sync import pager
 from housecount.xero import asking, due, queries, watching
+from housecount.xero.history import KEPT
 from housecount.xero.models import Agenda, Connection, History, Intent, State
+from housecount.xero.redacting import readable
 
 _LEFT = 50
 _DIFFERENCES = 100
@@ -38,6 +40,8 @@ class Step(NamedTuple):
     row: History
     subject: str
     good: bool
+    sent: str
+    received: str
 
 
 def connection_of(organisation_id: UUID) -> Connection | None:
@@ -195,6 +199,7 @@ def history(request: MemberRequest) -> HttpResponse:
             "steps": [_step(each) for each in rows[:_HISTORY]],
             "q": text,
             "connected": connection_of(here) is not None,
+            "kept_days": KEPT.days,
             **pager(request, str(rows[_HISTORY - 1].pk) if len(rows) > _HISTORY else ""),
         },
     )
@@ -203,4 +208,5 @@ def history(request: MemberRequest) -> HttpResponse:
 def _step(row: History) -> Step:
     intent = row.intent
     subject = intent.document.number or ""
-    return Step(row, subject, row.outcome[:1] in ("2", "3") and row.outcome.isdigit())
+    good = row.outcome[:1] in ("2", "3") and row.outcome.isdigit()
+    return Step(row, subject, good, readable(row.sent), readable(row.received))
