@@ -3,7 +3,7 @@ they pile up."""
 
 import time
 from collections.abc import Callable, Sequence
-from datetime import date
+from datetime import date, timedelta
 from statistics import median
 from uuid import UUID
 
@@ -53,8 +53,10 @@ INSERT INTO invoices_allocation (id, organisation_id, document_id, payment_id, a
 INSERT INTO invoices_sums (organisation_id, party_id, direction, currency, kind, state, documents, total, balance)
     SELECT %(organisation)s, party_id, direction, currency, kind, state, documents, total, balance
       FROM app.sums_of(%(organisation)s);
+INSERT INTO invoices_listed SELECT listed.*
+  FROM invoices_document d, LATERAL app.listed_row(d) listed WHERE d.organisation_id = %(organisation)s;
 """
-_TABLES = ("document", "line", "payment", "allocation", "sums")
+_TABLES = ("document", "line", "payment", "allocation", "sums", "listed")
 
 
 def run(*, quick: bool) -> list[Line]:
@@ -197,4 +199,7 @@ def _questions(organisation_id: UUID) -> dict[str, Callable[[], object]]:
         "sums of the whole list": sums(),
         "sums of a filter by payment": sums(payment_status="unpaid"),
         "sums of a filter by words": sums(text="Run 7"),
+        "sums of a filter by what is overdue": sums(overdue=True),
+        "sums of a filter by words and payment": sums(text="Run 7", payment_status="unpaid"),
+        "sums of a filter by day": sums(status="issued", issued_from=_TODAY - timedelta(days=30)),
     }

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from housecount.core.signatures import TOLERANCE_SECONDS, is_genuine, is_signed, sign
+from tests.examples import LETTERS
 
 NOW = 1_900_000_000
 KEY = b"an invented key of 32 bytes, yes"
@@ -43,7 +44,7 @@ def test_the_published_example_of_standard_webhooks() -> None:
     assert not is_genuine(headers, body + b" ", secret, 1614265330)
 
 
-@given(st.binary(max_size=300), st.text(min_size=1, max_size=40), st.integers(0, TOLERANCE_SECONDS))
+@given(st.binary(max_size=300), st.text(LETTERS, min_size=1, max_size=40), st.integers(0, TOLERANCE_SECONDS))
 def test_what_was_signed_is_genuine(body: bytes, secret: str, off: int) -> None:
     for timestamp in (NOW - off, NOW + off):
         assert is_genuine(standard(body, secret=secret, timestamp=timestamp), body, secret, NOW)

@@ -111,7 +111,7 @@ class Office:
 
     def pay(self, document: Document, amount: int, **more: Any) -> None:
         with acting_as(self.identity):
-            services.pay(document.pk, amount, date(2026, 12, 1), **more)
+            services.pay(document.pk, amount, date(2026, 12, 1), now=NOW, **more)
 
     def credit(self, document: Document, lines: list[Json] | None = None, **more: Any) -> Document:
         with acting_as(self.identity):

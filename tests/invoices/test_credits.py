@@ -12,7 +12,7 @@ from housecount.invoices import here, queries, services
 from housecount.invoices.models import Document, Line
 from housecount.tenancy.identity import acting_as
 from tests.invoices.office import NOW, Json, Office, document_data
-from tests.invoices.test_issue import in_threads
+from tests.invoices.test_issue_many import in_threads
 
 THREE: Json = {"lines": [{"description": "Set", "quantity": "3", "unit_price": 3333}]}
 

@@ -19,6 +19,7 @@ from housecount.invoices import exports, reports, tax_report
 from housecount.invoices.exports import Cell, Column, ColumnKind, Table, to_csv, to_xlsx
 from housecount.invoices.models import Document
 from housecount.tenancy.identity import Identity, Role, acting_as
+from tests.examples import LETTERS
 from tests.factories import make_organisation
 from tests.invoices.office import Office
 
@@ -64,7 +65,7 @@ def test_other_text_is_left_as_it_is(text: str) -> None:
     assert read_csv(of_text(text))[1:] == ([[text]] if text else [[""]])
 
 
-@given(st.text(st.characters(codec="utf-8", exclude_characters="\r\x00"), max_size=30))
+@given(st.text(LETTERS.replace("\r", "").replace("\0", ""), max_size=30))
 def test_no_cell_of_text_begins_a_formula(text: str) -> None:
     [_, [cell]] = read_csv(of_text(text))
     assert not cell.startswith(("=", "+", "-", "@", "\t", "\n"))
@@ -146,6 +147,8 @@ def test_documents_are_told_as_they_stand() -> None:
     assert (paid["Issued"], paid["Due"], paid["Currency"]) == ("2026-11-27", "2026-12-11", "AUD")
     assert len(paid["SHA-256 of the PDF"]) == 64
     assert rows[2]["Status"] == "draft"
+    # Without books in Xero there is nothing to say of them.
+    assert {(row["Xero"], row["In Xero at"]) for row in rows} == {("", "")}
 
 
 def test_lines_add_up_to_their_documents() -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -299,6 +300,10 @@ def test_a_payment_with_a_key_is_recorded_once(staffed: Desk) -> None:
             "pay", key, "--amount", "100", "--date", "2026-12-01", "--idempotency-key", "k"
         )
     assert paid["paid"] == 100
+    assert staffed.error("invoice", "pay", key, "--amount", "1", "--date", "2999-12-01") == "paid_ahead"
+    ahead = (datetime.now(UTC) + timedelta(days=9)).date().isoformat()
+    told = run("invoice", "pay", key, "--amount", "1", "--date", ahead)
+    assert f"{ahead} is still to come" in told.stderr
 
 
 def test_a_refund_is_a_payment_below_zero(staffed: Desk) -> None:
@@ -361,6 +366,14 @@ def test_a_document_that_cannot_be_ends_in_1(desk: Desk, changes: Json, code: st
 )  # fmt: skip
 def test_what_is_not_there_ends_in_1(desk: Desk, arguments: tuple[str, ...]) -> None:
     assert desk.error("invoice", *arguments) in {"not_found", "unknown_organisation"}
+
+
+def test_what_is_not_there_says_where_to_look(desk: Desk) -> None:
+    told = run("invoice", "show", NOWHERE).output
+    assert told.rstrip().endswith(f"There is no document {NOWHERE}. See housecount invoice list.")
+    data = document_data(NOWHERE)
+    told = run("invoice", "create", "--organisation", desk.slug, "--file", desk.file(data)).output
+    assert told.rstrip().endswith(f"There is no party {NOWHERE}. See housecount party list.")
 
 
 @pytest.mark.parametrize(

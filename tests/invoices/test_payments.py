@@ -1,7 +1,7 @@
 """Payments, refunds, credit that is used elsewhere, and what comes to nothing."""
 
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -10,7 +10,7 @@ from housecount.invoices import queries, services
 from housecount.invoices.models import Allocation, Document, Payment
 from housecount.tenancy.identity import acting_as
 from tests.invoices.office import NOW, Office
-from tests.invoices.test_issue import in_threads
+from tests.invoices.test_issue_many import in_threads
 
 PAID_ON = date(2026, 12, 1)
 
@@ -134,6 +134,29 @@ def test_refunds_at_once_give_back_no_more_than_was_paid(office: Office) -> None
 def test_an_amount_that_cannot_be_is_refused(office: Office, amount: int, words: str) -> None:
     document = office.issued(office.party())
     assert words in refused(lambda: office.pay(document, amount)).message
+
+
+def test_a_payment_far_ahead_is_refused_unless_other_books_have_it(office: Office) -> None:
+    document = office.issued(office.party())
+    # Half past one in the night of the 28th in Sydney, where the house is.
+    now = datetime(2026, 11, 27, 14, 30, tzinfo=UTC)
+    late, last = date(2026, 12, 30), date(2026, 12, 29)
+
+    def pay(on: date, key: str | None = None, *, told: bool = False) -> None:
+        with acting_as(office.identity):
+            services.pay(document.pk, 100, on, idempotency_key=key, now=now, told=told)
+
+    error = refused(lambda: pay(late))
+    assert error.code == "paid_ahead"
+    assert "I intend to pay" in error.message
+    assert "2026-12-30" in error.message
+    assert money(office, document)[0] == 0
+    pay(last, "scheduled")
+    pay(late, "from other books", told=True)
+    pay(late, "from other books")
+    assert money(office, document)[0] == 200
+    assert not services.still_to_come(document, date(2026, 11, 28), now)
+    assert services.still_to_come(document, date(2026, 11, 29), now)
 
 
 def test_only_what_is_issued_is_paid(office: Office) -> None:

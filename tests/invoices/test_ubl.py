@@ -1,5 +1,6 @@
 """E-invoices: the published structure and rules of PINT A-NZ, and that every amount is the document's own."""
 
+import re
 import xml.etree.ElementTree as ET
 from datetime import date
 from decimal import Decimal
@@ -90,6 +91,16 @@ def broken(paper: Printed) -> set[str]:
 
 
 # --- Structure ----------------------------------------------------------------------------------------
+def test_only_aggregates_and_basic_components_have_a_prefix() -> None:
+    for paper in papers():
+        text, name = ubl.e_invoice(paper).decode(), "CreditNote" if paper.is_credit else "Invoice"
+        [opening] = re.findall(rf"<{name} [^>]*>", text)
+        assert f'xmlns="urn:oasis:names:specification:ubl:schema:xsd:{name}-2"' in opening
+        assert set(re.findall(r"xmlns:(\w+)=", text)) == {"cac", "cbc"}
+        assert read(paper).tag == f"{{urn:oasis:names:specification:ubl:schema:xsd:{name}-2}}{name}"
+        assert text.rstrip().endswith(f"</{name}>")
+
+
 def papers() -> list[Printed]:
     note: dict[str, Any] = {"credits_number": "INV-00001", "credits_date": date(2026, 11, 20)}
     return [

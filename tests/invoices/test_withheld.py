@@ -16,7 +16,7 @@ from housecount.core.documents import Direction, PaymentStatus, Standing, paymen
 from housecount.core.withholding import Payee
 from housecount.invoices import here, kept_back, lists, payments, queries, services, sums
 from housecount.invoices.errors import Invalid, NotPossible
-from housecount.invoices.models import Document, Party, Sums
+from housecount.invoices.models import Document, Listed, Party, Sums
 from housecount.invoices.payouts import payouts
 from housecount.invoices.reports import aged
 from housecount.invoices.tax_report import Basis, tax_report
@@ -207,6 +207,24 @@ def agree(office: Office) -> None:
         assert kept == [
             (each.direction, each.currency, each.count, each.total, each.balance) for each in slow
         ]
+        found = Document.objects.filter(organisation_id=office.organisation_id).select_related(
+            "party", "organisation", "show__venue"
+        )
+        listed = Listed.objects.filter(organisation_id=office.organisation_id).values_list(
+            "document_id", "state", "credited", "payment", "balance", "total", "number", "reference"
+        )
+        assert {row[0]: row[1:] for row in listed} == {each.pk: told_of(each) for each in found}
+
+
+def told_of(document: Document) -> tuple[object, ...]:
+    """A document as it should be listed, from what it says of itself."""
+    told, sign = queries.document_json(document), -1 if document.gives_credit else 1
+    credited = told["status"] == "credited"
+    return (
+        "issued" if credited else told["status"], credited, told["payment_status"],
+        sign * told["balance"] if document.number else 0, sign * abs(document.total),
+        (told["number"] or "").upper(), told["reference"].upper(),
+    )  # fmt: skip
 
 
 def by_hand(office: Office, **wanted: Any) -> list[tuple[object, ...]]:
@@ -253,6 +271,7 @@ def test_the_kept_sums_are_those_of_the_documents(office: Office, monkeypatch: p
     agree(office)
     adjusted = {"kind": "adjustment_note", "credits": str(other.pk), "due_date": None}
     office.issued(venue, lines=[{"description": "Less", "unit_price": -1_000}], **adjusted)
+    office.credit(office.issued(venue, reference="all of it"))
     agree(office)
     mixed = [{"overdue": True, "payment_status": "part_paid"}, {"payment_status": "paid", "text": "other"}]
     words = [{"text": "venue"}, {"text": "OTHER"}, {"text": "no such words"}, {"show": uuid4()}]

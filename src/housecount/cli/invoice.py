@@ -1,14 +1,15 @@
 """`housecount invoice`."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import click
 
-from housecount.cli.output import emit, json_option, note, table
+from housecount.cli import invoice_post
+from housecount.cli.output import emit, json_option, note, table, told
 from housecount.cli.reading import (
     NotJson,
     file_option,
@@ -31,6 +32,10 @@ _PAGE = 500
 @click.group()
 def invoice() -> None:
     """Invoices, RCTIs, deposits, credit notes: made, issued, paid, corrected."""
+
+
+for command in (invoice_post.check, invoice_post.send, invoice_post.asked, invoice_post.requests):
+    invoice.add_command(command)
 
 
 @invoice.command("create")
@@ -213,17 +218,25 @@ def pdf(document_id: str, output: str) -> None:
 @click.option("--reference", default="", help="What stands in the bank statement.")
 @click.option("--method", default="", help="How: bank transfer, card, cash...")
 @click.option("--idempotency-key", "key", help="The same key again records nothing twice.")
+@click.option(
+    "--tell", is_flag=True, help="Of what we owe: mail the party that it is paid (remittance advice)."
+)
 @json_option
 @with_database
 def pay(
-    document_id: str, amount: int, paid_on: datetime, reference: str, method: str, key: str | None
+    document_id: str, amount: int, paid_on: datetime, reference: str, method: str, key: str | None, tell: bool
 ) -> None:
     """Record a payment on the issued document ID."""
-    from housecount.invoices import here, services
+    from housecount.invoices import here, mail, services
 
     def done() -> "Document":
         services.pay(document_id, amount, paid_on.date(), reference, method, key)
-        return here.document(document_id)
+        paid = here.document(document_id)
+        if tell:
+            mail.advise(paid, amount, paid_on.date(), datetime.now(UTC))
+        if services.still_to_come(paid, paid_on.date()):
+            note(f"{paid_on.date()} is still to come. It counts as paid from now on.")
+        return paid
 
     _do(document_id, done, lambda paid: f"Recorded on {paid.number}.")
 
@@ -315,8 +328,8 @@ def _do_each(document_ids: Sequence[str], act: "Callable[[str], Document]") -> N
                 answers.append(queries.document_json(done))
                 texts.append(summary(done))
         except HousecountError as error:
-            answers.append({"id": each, "error": {"code": error.code, "message": error.message}})
-            note(f"{each}: {error.message}")
+            answers.append({"id": each, "error": {"code": error.code, "message": told(error)}})
+            note(f"{each}: {told(error)}")
     emit(answers, "\n".join(texts))
     if any("error" in each for each in answers):
         click.get_current_context().exit(1)

@@ -36,7 +36,8 @@ class PartyFacts(NamedTuple):
 
 
 class AgreementFacts(NamedTuple):
-    """A written agreement that the buyer makes the supplier's tax invoices; `ends_on` is included."""
+    """A written agreement that the buyer makes the supplier's tax invoices; `ends_on` is included. `vat_number` is the
+    supplier's when it was made, "" where that is not known."""
 
     starts_on: date
     ends_on: date | None
@@ -45,6 +46,7 @@ class AgreementFacts(NamedTuple):
     """Whether it is with the supplier of the document."""
     objected_on: date | None = None
     """The day on which the supplier objected to it."""
+    vat_number: str = ""
 
 
 class RegisterFacts(NamedTuple):
@@ -226,6 +228,12 @@ def _agreement(facts: DocumentFacts) -> Iterator[Refusal]:
             "agreement_objected",
             f"{name} objected to the agreement on {agreement.objected_on.isoformat()} (R-5).",
         )
+    if facts.supplier.country == "GB" and agreement.vat_number not in {"", facts.supplier.vat_number}:
+        yield Refusal(
+            "agreement_of_old_number",
+            f"{name} has another VAT number than when the agreement was made: make a new one before you bill for them "
+            "(UK-4).",
+        )
     if not agreement.supplies.strip():
         yield Refusal(
             "agreement_without_supplies", f"The agreement with {name} does not name the supplies (R-4)."
@@ -339,3 +347,17 @@ def objection_until(issue_date: date) -> date:
 def rcti_copy_by(value_set_on: date) -> date:
     """The last day on which the supplier may get a copy: 28 days after the sale or after its value was set (R-6)."""
     return value_set_on + timedelta(days=rates.on(rates.RCTI_COPY_WITHIN, value_set_on))
+
+
+#: Where a buyer can ask for a tax invoice (in New Zealand: taxable supply information), to be given in 28 days.
+TAX_INVOICE_COUNTRIES: Final = frozenset({"AU", "NZ"})
+
+
+def tax_invoice_above(country: str, asked_on: date) -> int:
+    """The total, in minor units of that country's currency, up to which nobody can ask for a tax invoice (TI-9)."""
+    return rates.on(rates.TAX_INVOICE_ABOVE, asked_on) if country == "AU" else 0
+
+
+def tax_invoice_by(asked_on: date) -> date:
+    """The last day on which a buyer may get the tax invoice they asked for (TI-10, NZ-3)."""
+    return asked_on + timedelta(days=rates.on(rates.TAX_INVOICE_WITHIN, asked_on))

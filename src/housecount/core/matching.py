@@ -214,9 +214,9 @@ def _compare_starts(a: Subject, b: Subject) -> Reason:
     minutes = apart // timedelta(minutes=1)
     if points == START_POINTS[0][1]:
         off = f", {minutes} min apart" if minutes else ""
-        return Reason("start_same", points, f"Same start, {_day(mine)} {mine:%H:%M}{off}{_abroad(a, b)}")
+        return Reason("start_same", points, f"Same start, {_day(mine)} {_clock(mine)}{off}{_abroad(a, b)}")
     code = "start_near" if points else "start_differs"
-    sentence = f"Starts {minutes} min apart, {mine:%H:%M} / {theirs:%H:%M} on {_day(min(mine, theirs))}"
+    sentence = f"Starts {minutes} min apart, {_clock(mine)} / {_clock(theirs)} on {_day(min(mine, theirs))}"
     return Reason(code, points, sentence + _abroad(a, b))
 
 
@@ -225,7 +225,7 @@ def _abroad(a: Subject, b: Subject) -> str:
     own = [(_local(s.starts_at, zone), s.timezone) for s in (a, b) if (zone := _zone(s.timezone))]
     if len(own) < 2 or own[0][0].utcoffset() == own[1][0].utcoffset():
         return ""
-    return " (" + " / ".join(f"{local:%H:%M} in {name}" for local, name in own) + ")"
+    return " (" + " / ".join(f"{_clock(local)} in {name}" for local, name in own) + ")"
 
 
 def _night(local: datetime) -> date:
@@ -235,6 +235,10 @@ def _night(local: datetime) -> date:
 def _day(local: datetime) -> str:
     # Not strftime's names: they follow the machine's locale.
     return f"{_WEEKDAYS[local.weekday()]} {local.day} {_MONTHS[local.month - 1]}"
+
+
+def _clock(local: datetime) -> str:
+    return f"{local.hour % 12 or 12}:{local:%M} {'am' if local.hour < 12 else 'pm'}"
 
 
 def _local(moment: datetime, zone: tzinfo) -> datetime:

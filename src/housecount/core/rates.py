@@ -38,6 +38,8 @@ WITHHOLD_ABOVE: Final[Dated] = [(date(2007, 7, 1), 7_500)]
 WITHHOLD: Final[Dated] = [(date(2006, 7, 1), 4_650), (date(2014, 7, 1), 4_900), (date(2017, 7, 1), 4_700)]
 #: What a supplier under 18 may earn a week before withholding.
 MINOR_WEEKLY: Final[Dated] = [(date(2000, 7, 1), 35_000)]
+#: Days after the buyer asked, by which they have the tax invoice: in Australia, and in New Zealand.
+TAX_INVOICE_WITHIN: Final[Dated] = [(date(2000, 7, 1), 28)]
 #: Days after a sale, or after its value was set, by which the supplier has a copy of an RCTI.
 RCTI_COPY_WITHIN: Final[Dated] = [(date(2000, 7, 1), 28)]
 #: Days in which a supplier may object to an agreement that is embedded in an RCTI.

@@ -39,6 +39,7 @@ def create_agreement(
         ends_on=given.until,
         supplies=inputs.text(given.supplies, "supplies", _LONGEST, needed=True),
         reference=inputs.text(given.reference, "reference", 200),
+        vat_number=party.vat_number,
     )
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q
 
-from housecount.invoices import here
+from housecount.invoices import asked, here
 from housecount.invoices.errors import NotPossible
 from housecount.invoices.issuing import rcti_copy_by, remember
 from housecount.invoices.models import Delivery, Document, Event, Kind, Step
@@ -102,9 +102,14 @@ def has_copy(document: Document) -> bool:
 
 
 def give_copy(document: Document, on: date, today: date, by: User | None) -> None:
-    """A person says that they gave the supplier the copy on a day. Raises `NotPossible`."""
-    if document.kind != Kind.RCTI or document.step != Step.ISSUED:
-        raise NotPossible("no_copy_needed", "Only of an issued RCTI is a copy due.")
+    """A person says that they gave the supplier of an RCTI the copy on a day, or a recipient the tax invoice they asked
+    for. Raises `NotPossible`."""
+    wanted = document.kind == Kind.RCTI or asked.open_requests(document.organisation, today, document)
+    if not wanted or document.step != Step.ISSUED:
+        raise NotPossible(
+            "no_copy_needed",
+            "A copy is due of an issued RCTI, and of an issued tax invoice that was asked for.",
+        )
     if not document.issue_date <= on <= today:
         raise NotPossible("not_that_day", "The copy was given between the day of issue and today.")
     remember(document, "copy_given", by, on=on.isoformat())

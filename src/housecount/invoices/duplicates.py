@@ -1,10 +1,13 @@
 """Documents that look like one another: paid twice is worse than asked twice."""
 
 from datetime import timedelta
+from typing import Any
 
 from django.db.models import Q
 
-from housecount.invoices.models import Document, Kind
+from housecount.core.errors import HousecountError
+from housecount.invoices.issuing import refusals
+from housecount.invoices.models import Document, Kind, Step
 
 WITHIN = timedelta(days=60)
 
@@ -37,6 +40,29 @@ def duplicates_of(document: Document) -> list[Document]:
         .exclude(_of_one_source(document))
         .order_by("-issue_date", "-created_at")[:5]
     )
+
+
+def check_json(document: Document) -> dict[str, Any]:
+    """What stands against issuing a document as it is, and what it looks like; nothing of one that is issued."""
+    before = document.step != Step.ISSUED
+    try:
+        against = [(each.code, each.message) for each in (refusals(document) if before else [])]
+    except HousecountError as error:
+        against = [(error.code, error.message)]
+    return {
+        "refusals": [{"code": code, "message": message} for code, message in against],
+        "duplicates": [
+            {
+                "id": str(each.pk),
+                "number": each.number,
+                "kind": each.kind,
+                "issue_date": each.issue_date.isoformat(),
+                "total": each.total,
+                "currency": each.currency,
+            }
+            for each in (duplicates_of(document) if before else [])
+        ],
+    }
 
 
 def _of_one_source(document: Document) -> Q:

@@ -21,6 +21,10 @@ class NotFound(InvoiceError):
     http_status = 404
     next_step = NextStep.NEVER
 
+    def __init__(self, message: str, *, command: str = "", address: str = "") -> None:
+        super().__init__(message)
+        self.command, self.address = command, address
+
 
 class Invalid(InvoiceError):
     """A value that cannot be used; the message names it."""

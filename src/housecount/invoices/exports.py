@@ -75,7 +75,7 @@ def documents_table(documents: Iterable[Document]) -> Table:
             Column(title, _MONEY)
             for title in ("Net", "Tax", "Total", "Withheld", "Prepaid", "Paid", "Credited", "Balance")
         ),
-        *map(Column, ("SHA-256 of the PDF", "Id")),
+        *map(Column, ("SHA-256 of the PDF", "Id", "Xero", "In Xero at")),
     )
     return Table("Documents", columns, map(_document_row, _told(documents)))
 
@@ -188,7 +188,7 @@ def _told(documents: Iterable[Document]) -> Iterator[dict[str, Any]]:
 
 
 def _document_row(told: dict[str, Any]) -> list[Cell]:
-    currency = told["currency"]
+    currency, mark = told["currency"], told["xero"] or {}
     amounts = ("net_total", "tax_total", "total", "withheld", "prepaid", "paid", "credited", "balance")
     return [
         told["number"],
@@ -204,6 +204,8 @@ def _document_row(told: dict[str, Any]) -> list[Cell]:
         *(to_major(told[name], currency) for name in amounts),
         told["sha256"],
         told["id"],
+        mark.get("stage"),
+        mark.get("url"),
     ]
 
 

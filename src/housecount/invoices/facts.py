@@ -63,6 +63,7 @@ def _agreement(document: Document) -> AgreementFacts | None:
         found.supplies,
         found.party_id == document.party_id,
         found.objected_on,
+        found.vat_number,
     )
 
 

@@ -13,6 +13,8 @@ from housecount.invoices.models import Agreement, Document, Party
 from housecount.tenancy.identity import UnscopedQuery, current_identity
 from housecount.tenancy.models import Organisation
 
+_PARTIES: Final = {"command": "housecount party list", "address": "/api/v1/parties"}
+_DOCUMENTS: Final = {"command": "housecount invoice list", "address": "/api/v1/documents"}
 _WITH: Final = ("organisation", "party", "show__venue")
 
 
@@ -38,7 +40,7 @@ def party(party_id: UUID | str) -> Party:
     """A party of the organisation. Raises `NotFound`."""
     found = Party.objects.filter(organisation_id=organisation_id(), pk=as_id(party_id, "a party")).first()
     if found is None:
-        raise NotFound(f"There is no party {party_id}: see housecount party list.")
+        raise NotFound(f"There is no party {party_id}.", **_PARTIES)
     return found
 
 
@@ -47,8 +49,13 @@ def agreement(agreement_id: UUID | str) -> Agreement:
     key = as_id(agreement_id, "an agreement")
     found = Agreement.objects.filter(organisation_id=organisation_id(), pk=key).first()
     if found is None:
-        raise NotFound(f"There is no agreement {agreement_id}.")
+        raise NotFound(f"There is no agreement {agreement_id}.", address="/api/v1/agreements")
     return found
+
+
+def no_document(document_id: UUID | str) -> NotFound:
+    """That there is no such document, and where those that there are are listed."""
+    return NotFound(f"There is no document {document_id}.", **_DOCUMENTS)
 
 
 def document(document_id: UUID | str, *, lock: bool = False) -> Document:
@@ -60,7 +67,7 @@ def document(document_id: UUID | str, *, lock: bool = False) -> Document:
         rows = rows.select_for_update(of=("self",), no_key=True)
     found = rows.select_related(*_WITH).first()
     if found is None:
-        raise NotFound(f"There is no document {document_id}: see housecount invoice list.")
+        raise no_document(document_id)
     return found
 
 

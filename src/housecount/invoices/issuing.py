@@ -150,8 +150,8 @@ def _against(document: Document, own: Party | None, lines: Sequence[Line]) -> li
         return [
             Refusal(
                 "no_identity",
-                "We do not know who the organisation is in law. Enter its own identity first: a party with "
-                '"self": true, with its name, ABN and address.',
+                "We do not know who the organisation is in law. Enter its own identity under Parties first (in JSON, a "
+                'party with "self": true), with its name, ABN and address.',
             )
         ]
     supplier, _ = facts.supplier_and_buyer(document, own)

@@ -33,6 +33,22 @@ class Earnings(msgspec.Struct, frozen=True, kw_only=True):
     lines: int
 
 
+class WithheldReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What was withheld from `since` to `until`, both included."""
+
+    since: date
+    until: date
+    payees: tuple[Withheld, ...]
+
+
+class EarningsReport(msgspec.Struct, frozen=True, kw_only=True):
+    """Earnings for super from `since` to `until`, both included."""
+
+    since: date
+    until: date
+    payees: tuple[Earnings, ...]
+
+
 def withheld_by_payee(organisation_id: UUID, since: date, until: date) -> list[Withheld]:
     """What was withheld from each payee by documents issued from `since` to `until`, both included."""
     rows = (

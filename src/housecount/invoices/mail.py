@@ -7,7 +7,7 @@ import logging
 import smtplib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from email.utils import formataddr, parseaddr
 from typing import Any
 from urllib.parse import urlsplit
@@ -130,6 +130,15 @@ def send(
         organisation_id=str(document.organisation_id), delivery_id=str(delivery.pk)
     )
     return delivery
+
+
+def advise(document: Document, amount: int, day: date, now: datetime, by: User | None = None) -> Delivery:
+    """Remittance advice: whoever we owe is told by mail what we paid (`amount` in minor units) and on which day. Raises
+    `NotSendable`."""
+    if document.direction != Direction.PAYABLE or amount <= 0:
+        raise NotSendable("Only who is paid by us is told of a payment.")
+    words = f"{format_money(amount, document.currency)} on {long_day(day)}."
+    return send(document, now, by, words=words, purpose=Purpose.REMITTANCE)
 
 
 def make_link(document: Document, now: datetime, by: User | None) -> str:

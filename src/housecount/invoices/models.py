@@ -16,12 +16,13 @@ from housecount.invoices.models_office import (
     Answered,
     Batch,
     BatchItem,
+    Listed,
     Logo,
     Policy,
     RegisterAnswer,
     Sums,
 )
-from housecount.invoices.models_post import Delivery, Link, Purpose, Recurring, Reminder, Rhythm
+from housecount.invoices.models_post import Asked, Delivery, Link, Purpose, Recurring, Reminder, Rhythm
 from housecount.invoices.words import choices
 from housecount.tenancy.models import Membership, Organisation, User
 
@@ -29,6 +30,7 @@ __all__ = [
     "Agreement",
     "Allocation",
     "Answered",
+    "Asked",
     "Batch",
     "BatchItem",
     "Contact",
@@ -43,6 +45,7 @@ __all__ = [
     "Kind",
     "Line",
     "Link",
+    "Listed",
     "Logo",
     "Party",
     "PartyKind",
@@ -136,6 +139,7 @@ class Contact(models.Model):
 class Agreement(models.Model):
     """A written agreement with a supplier: that we issue their tax invoices (`rcti`). `ends_on` is included.
 
+    `vat_number` is the supplier's on the day it was entered: with another one it ends (UK-4).
     One that is `embedded` stands in the RCTI that names it, and holds for that one alone; the supplier may object.
     """
 
@@ -150,6 +154,7 @@ class Agreement(models.Model):
     embedded = models.BooleanField(default=False, db_default=False)
     objected_on = models.DateField(null=True, blank=True)
     objection = models.TextField(blank=True, default="", db_default="")
+    vat_number = models.CharField(max_length=20, blank=True, default="", db_default="", editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:

@@ -1,12 +1,13 @@
 """What an office keeps beside its documents: its logo, its rules for RCTIs, answers of the business register, requests
-that were answered, batches that are being issued, and the sums of its documents."""
+that were answered, batches that are being issued, and what its documents are listed and summed by."""
 
 import uuid
 
 from django.db import models
+from django.db.models import Q
 from django.db.models.functions import Now
 
-from housecount.core.documents import Direction, Kind
+from housecount.core.documents import Direction, Kind, PaymentStatus
 from housecount.invoices.words import choices
 from housecount.tenancy.models import Organisation, User
 
@@ -143,3 +144,69 @@ class Sums(models.Model):
     class Meta:
         db_table = "invoices_sums"
         indexes = [models.Index(fields=["organisation", "party"], name="sums_by_party")]
+
+
+class Listed(models.Model):
+    """A document as the lists find it and sum it up. Written by triggers, never by us, and never told of: what a
+    document says of itself is derived from its lines, payments, notes and end each time.
+
+    `number` and `reference` are in capitals, to be searched. `state` is draft, approved, issued, void or written_off;
+    `credited`, whether issued notes take back all of it; `payment` as `core.documents.PaymentStatus`. Money in minor
+    units: `total` of a note that gives is below zero, and `balance` is 0 of what is not issued or has ended.
+    """
+
+    document = models.OneToOneField(
+        "invoices.Document",
+        on_delete=models.DO_NOTHING,
+        primary_key=True,
+        related_name="listed",
+        db_constraint=False,
+    )
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, db_index=False)
+    party = models.ForeignKey(
+        "invoices.Party", on_delete=models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
+    )
+    show = models.ForeignKey(
+        "box_office.Show",
+        on_delete=models.DO_NOTHING,
+        null=True,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+    )
+    direction = models.CharField(max_length=10, choices=choices(Direction))
+    kind = models.CharField(max_length=20, choices=choices(Kind))
+    currency = models.CharField(max_length=3)
+    state = models.CharField(max_length=12)
+    credited = models.BooleanField()
+    payment = models.CharField(max_length=10, choices=choices(PaymentStatus))
+    issue_date = models.DateField()
+    due_date = models.DateField(null=True)
+    created_at = models.DateTimeField()
+    number = models.TextField()
+    reference = models.TextField()
+    total = models.BigIntegerField()
+    balance = models.BigIntegerField()
+
+    class Meta:
+        db_table = "invoices_listed"
+        indexes = [
+            models.Index(
+                fields=["organisation", "-issue_date", "-created_at", "-document"], name="listed_by_date"
+            ),
+            models.Index(
+                fields=["organisation", "state", "-issue_date", "-created_at"], name="listed_by_state"
+            ),
+            models.Index(
+                fields=["organisation", "payment", "-issue_date", "-created_at"], name="listed_by_payment"
+            ),
+            models.Index(
+                fields=["organisation", "party", "-issue_date", "-created_at"], name="listed_by_party"
+            ),
+            models.Index(
+                fields=["organisation", "show"], name="listed_by_show", condition=Q(show__isnull=False)
+            ),
+            models.Index(
+                fields=["organisation", "due_date"], name="listed_that_is_owed", condition=Q(balance__gt=0)
+            ),
+        ]

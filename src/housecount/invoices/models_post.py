@@ -87,6 +87,23 @@ class Reminder(models.Model):
         constraints = [models.UniqueConstraint(fields=["document", "rule"], name="reminded_once")]
 
 
+class Asked(models.Model):
+    """The recipient of a document of ours asked for its tax invoice, which is then due within 28 days. `at` is the
+    moment, or the beginning of the day that somebody of the office entered (`by`; nobody where the recipient did)."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT)
+    document = models.ForeignKey("invoices.Document", on_delete=models.CASCADE, related_name="asked")
+    at = models.DateTimeField()
+    words = models.TextField(blank=True)
+    by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        db_table = "invoices_asked"
+        indexes = [models.Index(fields=["organisation", "-at"], name="asked_by_time")]
+
+
 class Rhythm(models.TextChoices):
     """How often a document comes again."""
 

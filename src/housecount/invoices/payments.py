@@ -1,6 +1,7 @@
 """Money that moves: payments and refunds, credit that is used elsewhere, documents that come to nothing."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -18,6 +19,9 @@ from housecount.invoices.models import Allocation, Document, Ending, EndingKind,
 from housecount.invoices.queries import Situation, situation, situations
 from housecount.tenancy.models import User
 
+#: A bank is told this far ahead to pay. A payment that is dated later has its date wrong, or is a plan.
+PAID_AHEAD: Final = timedelta(days=31)
+
 
 def pay(
     document_id: UUID | str,
@@ -27,12 +31,18 @@ def pay(
     method: str = "",
     idempotency_key: str | None = None,
     by: User | None = None,
+    now: datetime | None = None,
+    *,
+    told: bool = False,
 ) -> Payment:
     """Record that `amount` (minor units of the document's currency) moved towards a document on `paid_on`.
 
     A refund is negative. What is more than the balance makes the document overpaid: the party's credit, to be
-    refunded or used by `apply_credit`. On a note, it is what was paid back. The same `idempotency_key` again answers
-    with the payment of the first time. Raises `NotPossible`, `Invalid`, `NotFound`.
+    refunded or used by `apply_credit`. On a note, it is what was paid back; a negative one takes that back, and only
+    `told` may. The same `idempotency_key` again answers
+    with the payment of the first time. One that is dated further ahead than `PAID_AHEAD` of today, where the
+    organisation is, is refused; not so with `told`, of what another set of books has. Raises `NotPossible`,
+    `Invalid`, `NotFound`.
     """
     inputs.money(amount, "amount")
     if amount == 0:
@@ -41,7 +51,11 @@ def pay(
         with transaction.atomic():
             document = here.document(document_id, lock=True)
             before = _paid_already(document, amount, idempotency_key)
-            return before or _pay(document, amount, paid_on, reference, method, idempotency_key, by)
+            if before is None and not told:
+                _not_ahead(document, paid_on, now)
+            return before or _pay(
+                document, amount, paid_on, reference, method, idempotency_key, by, told=told
+            )
     except IntegrityError:
         # The key was taken at this moment, for another document.
         raise _key_reused(idempotency_key or "") from None
@@ -55,13 +69,16 @@ def _pay(
     method: str,
     key: str | None,
     by: User | None,
+    *,
+    told: bool,
 ) -> Payment:
     known = _counting(document, "paid")
     note = document.gives_credit
-    if note and not 0 < amount <= known.balance:
+    least = -known.standing.paid if told else 1
+    if note and not least <= amount <= known.balance:
         left = format_money(known.balance, document.currency)
         raise NotPossible("more_than_credit", f"Of this note {left} is left to pay back.")
-    if amount < 0:
+    if amount < 0 and not note:
         _may_refund(document, known, -amount)
     moved = -amount if note else amount
     payment = Payment.objects.create(
@@ -81,6 +98,21 @@ def _pay(
     )
     remember(document, "refunded" if moved < 0 else "paid", by, payment=str(payment.pk), amount=abs(moved))
     return payment
+
+
+def _not_ahead(document: Document, paid_on: date, now: datetime | None) -> None:
+    if paid_on > here.today(document.organisation, now) + PAID_AHEAD:
+        raise NotPossible(
+            "paid_ahead",
+            f"{paid_on.isoformat()} is still far ahead: a payment is recorded when it was made, or when the bank was "
+            f"told to make it within {PAID_AHEAD.days} days. Check the year. Who only intends to pay that day says so "
+            "at the document's link (“I intend to pay on …”), and is not reminded until then.",
+        )
+
+
+def still_to_come(document: Document, paid_on: date, now: datetime | None = None) -> bool:
+    """Whether a payment of that day has not left the bank yet. It counts as paid from when it is recorded."""
+    return paid_on > here.today(document.organisation, now)
 
 
 def _may_refund(document: Document, known: Situation, amount: int) -> None:

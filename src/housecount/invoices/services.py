@@ -14,7 +14,7 @@ from housecount.invoices.parties import (
     create_party,
     edit_party,
 )
-from housecount.invoices.payments import apply_credit, pay, void, write_off
+from housecount.invoices.payments import apply_credit, pay, still_to_come, void, write_off
 from housecount.invoices.policy import record_answer, set_policy
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "refusals",
     "reopen",
     "set_policy",
+    "still_to_come",
     "void",
     "write_off",
 ]

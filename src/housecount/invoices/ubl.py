@@ -176,7 +176,8 @@ def _document(printed: Printed) -> ET.Element:
     name = "CreditNote" if credit else "Invoice"
     process = "selfbilling" if printed.by_buyer else "billing"
     code = {(False, False): "380", (True, False): "381", (False, True): "389", (True, True): "261"}
-    root = ET.Element(f"{{{_UBL}:{name}-2}}{name}")
+    # The document's own namespace is the default one, as in the published examples: a reader may look for no prefix.
+    root = ET.Element(name, {"xmlns": f"{_UBL}:{name}-2"})
     _say(root, "CustomizationID", f"urn:peppol:pint:{process}-1@aunz-1")
     _say(root, "ProfileID", f"urn:peppol:bis:{process}")
     _say(root, "ID", printed.number or "")
