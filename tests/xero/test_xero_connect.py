@@ -157,6 +157,21 @@ def test_a_consent_is_used_once_and_only_by_who_began_it(web: Desk) -> None:
     assert opened(web)["error"] == "access_denied"
 
 
+def test_what_an_earlier_consent_let_us_into_is_not_asked_about_again(web: Desk) -> None:
+    web.person("consent", tenants=["NZ"])
+    with pytest.raises(DoesNotFit, match="is in New Zealand"):
+        finish(web, opened(web))
+    web.person("consent", tenants=["AU"])
+    assert finish(web, opened(web)).tenant_id == web.tenant.id
+    # Where the token does not say which consent it is of, all of them are there to choose from.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tokens, "consent_of", lambda _: "")
+        with pytest.raises(DoesNotFit, match="Several organisations"):
+            finish(web, opened(web))
+    for odd in ("", "opaque", "a.b.c", "a.e30.c", "a.W10.c"):
+        assert tokens.consent_of(Secret(odd)) == ""
+
+
 def test_a_refresh_is_made_once_by_eight_and_a_lost_reply_loses_nothing(web: Desk) -> None:
     finish(web, opened(web), tenant_id=web.tenant.id)
     held = ask(web)

@@ -15,7 +15,9 @@ from housecount.invoices.models import Deduction, Document
 from housecount.invoices.queries import situation
 from housecount.tenancy.identity import acting_as
 from housecount.xero import services as xero_services
+from housecount.xero.client import Xero
 from tests.xero.desk import Desk, open_desk
+from tests.xero.killing import Killed
 
 pytestmark = pytest.mark.slow
 
@@ -153,6 +155,45 @@ def test_money_that_goes_back(desk: Desk) -> None:
     assert sorted(live) == [Decimal("110.00"), Decimal("200.00"), Decimal("550.00"), Decimal("550.00")]
 
 
+def test_credit_that_did_not_fit_is_set_against_what_is_open_again(desk: Desk) -> None:
+    """Whoever took the payment back that was in its way, and whatever died right after."""
+    office, party = desk.office, desk.office.party()
+    here, over_there = office.issued(party), office.issued(party)
+    desk.connect()
+    for document in (here, over_there):
+        office.pay(document, 55_000)
+    assert desk.push().left == 0
+    # Taken back here, and the note written before that is: nothing is due yet that it could be set against.
+    office.pay(here, -55_000)
+    office.credit(here, [{"line": 1, "quantity": "0.5"}])
+    desk.faults.add("server_error", platform="xero", path="Payments/", status=503)
+    assert [each["what"] for each in desk.push().reasons] == ["payment"]
+    desk.faults.clear()
+    assert there(desk, here.number)["AmountCredited"] == 0
+    delete = Xero.delete_payment
+
+    async def dying(self: Xero, identity: str) -> Any:
+        await delete(self, identity)
+        raise Killed
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Xero, "delete_payment", dying)
+        with pytest.raises(Killed):
+            desk.push()
+    assert desk.push().left == 0
+    assert there(desk, here.number)["AmountDue"] == Decimal("275.00") == balance(desk, here)
+    # Deleted there by a person.
+    office.credit(over_there, [{"line": 1, "quantity": "0.2"}])
+    assert desk.push().left == 0
+    assert desk.pull().stopped == ""
+    assert there(desk, over_there.number)["AmountCredited"] == 0
+    paid = there(desk, over_there.number)["Payments"]
+    desk.person("unpay", payment=paid[0]["PaymentID"])
+    assert (desk.pull().taken_back, desk.push().left) == (1, 0)
+    assert there(desk, over_there.number)["AmountDue"] == Decimal("440.00") == balance(desk, over_there)
+    assert desk.pull().drift == 0
+
+
 def test_what_was_paid_too_much_stays_until_it_is_used(desk: Desk) -> None:
     office, party = desk.office, desk.office.party()
     first, second = office.issued(party), office.issued(party)
@@ -255,3 +296,20 @@ def test_who_and_what_changed_in_xero_is_found_out_and_said(desk: Desk) -> None:
     assert timedelta(0) < intent.retry_at - datetime.now(UTC) <= timedelta(minutes=2)
     assert desk.push().left == 0
     assert desk.numbers() == dict.fromkeys([each.number for each in (first, second, third)], 1)
+
+
+def test_a_write_off_that_is_a_cent_out_is_not_approved_and_made_anew(desk: Desk) -> None:
+    office = desk.office
+    lost = office.issued(office.party())
+    desk.connect()
+    assert desk.push().left == 0
+    with acting_as(office.identity):
+        services.write_off(lost.pk)
+        xero_services.set_mapping(office.organisation_id, {"bad_debts": "260"})
+    desk.faults.add("cents_out", platform="xero", path="CreditNotes$", count=1, after=1)
+    [left] = desk.push().reasons
+    assert "Xero came to 550.01 for what was written off, and it is 550.00" in left["reason"]
+    assert there(desk, lost.number)["AmountDue"] == Decimal("550.00")
+    assert desk.push().left == 0
+    assert there(desk, lost.number)["AmountDue"] == 0
+    assert desk.numbers()[f"{lost.number}-WO"] == 1

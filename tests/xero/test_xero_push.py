@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from housecount.invoices import files, services
+from housecount.invoices import exports, files, services
 from housecount.invoices.models import Document
 from housecount.tenancy.identity import acting_as
 from housecount.xero import queries
@@ -64,8 +65,15 @@ def test_documents_credits_and_payments_are_written(desk: Desk) -> None:
     with acting_as(office.identity):
         marked = queries.mark(office.organisation_id, invoice.pk)
         told = queries.history(office.organisation_id, invoice.pk)
+        table = list(
+            csv.DictReader(
+                b"".join(exports.to_csv(exports.documents_table([invoice]))).decode("utf-8-sig").splitlines()
+            )
+        )
     assert marked is not None
     assert marked["url"].endswith(ours["InvoiceID"])
+    # In a spreadsheet too.
+    assert [(row["Xero"], row["In Xero at"]) for row in table] == [("done", marked["url"])]
     assert ("PUT /Invoices", "200") in [(each["step"], each["outcome"]) for each in told]
 
 
@@ -315,3 +323,34 @@ def test_a_void_is_a_void_there_too_and_two_pushes_never_mix(desk: Desk) -> None
 
     with pytest.raises(Busy):
         asyncio.run(while_another_writes())
+
+
+def test_a_failure_to_make_a_contact_is_not_repeated_for_minutes(desk: Desk) -> None:
+    """Xero answers a used key with what it answered first, errors too: nobody waits for it to forget."""
+    office = desk.office
+    before, after = (
+        office.issued(
+            office.party(
+                name=name,
+                abn="",
+                email=f"{name}@a.example",
+                gst_registered_from=None,
+            ),
+            lines=[{"description": "x", "quantity": "1", "unit_price": 100, "tax": "out_of_scope"}],
+        )
+        for name in ("before", "after")
+    )
+    desk.connect()
+    desk.faults.add("server_error", platform="xero", path="Contacts$", status=503, after=1, count=1)
+    assert desk.push().left == 0
+    # Made, and called a failure: found by its number, and not made again.
+    third = office.party(name="third", abn="", email="third@a.example", gst_registered_from=None)
+    made = office.issued(
+        third, lines=[{"description": "x", "quantity": "1", "unit_price": 100, "tax": "out_of_scope"}]
+    )
+    desk.faults.add(
+        "lost_reply", mode="error", platform="xero", path="Contacts$", status=500, after=1, count=1
+    )
+    assert desk.push().left == 0
+    assert desk.numbers() == dict.fromkeys([each.number for each in (before, after, made)], 1)
+    assert sorted(each["Name"] for each in desk.books()["Contacts"]) == ["after", "before", "third"]

@@ -3,36 +3,44 @@
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Literal, TypeVar
-from urllib.parse import quote, urlsplit
+from typing import Any, Literal, NamedTuple, TypeVar
+from urllib.parse import quote
 from uuid import UUID
 
 import msgspec
 
 from housecount.installation import environment
-from housecount.platforms.base.errors import ConfigError, Gone, PlatformError, RateLimited
-from housecount.platforms.http.answers import retry_after
-from housecount.platforms.http.budget import LocalBreaker, Rate
+from housecount.platforms.base.errors import Gone, PlatformError
+from housecount.platforms.http.budget import LocalBreaker
 from housecount.platforms.http.client import Client, Limits
-from housecount.platforms.http.profile import Profile, clean_base_url, fingerprint
 from housecount.sync.database import DatabaseThread
 from housecount.sync.limits import SharedBudget
 from housecount.tenancy.crypto import Secret
 from housecount.tenancy.identity import Identity
-from housecount.xero import tokens, wire
-from housecount.xero.errors import MissingScope, Rejected
+from housecount.xero import redacting, tokens, wire
+from housecount.xero.errors import Rejected
+from housecount.xero.speaking import LABEL, TokenRefused, profile
 
 T = TypeVar("T")
-LABEL = "Xero"
 _PAGE = 1000
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
-#: Five may run at once for an organisation, whoever they are: we leave room for others.
-_CONCURRENCY = 2
 
 #: Gives a token: a new one when the one handed in was refused.
 TokenOf = Callable[[Secret | None], Awaitable[Secret]]
-#: Told of every call: method and path, and how it ended.
-Told = Callable[[str, str], None]
+
+
+class Said(NamedTuple):
+    """A call that was made: method and path, how it ended, and what was sent and received as far as it may be kept
+    (see `redacting`)."""
+
+    step: str
+    outcome: str
+    sent: str = ""
+    received: str = ""
+
+
+#: Told of every call.
+Told = Callable[[Said], None]
 
 
 class Xero:
@@ -43,14 +51,16 @@ class Xero:
         client: Client,
         token_of: TokenOf,
         tenant_id: str | None,
-        told: Told,
+        told: Told | None = None,
         days: Sequence[int] = (),
+        heard: deque[bytes] | None = None,
     ) -> None:
         self._client = client
         self._token_of = token_of
         self._tenant_id = tenant_id
-        self.told = told
+        self._told = told
         self._days = days
+        self._heard = heard if heard is not None else deque[bytes](maxlen=1)
 
     @property
     def requests(self) -> int:
@@ -165,34 +175,39 @@ class Xero:
             repeat="unheard" if key else "undone",
         )
         if isinstance(found, Rejected):
-            self.told(f"{method} {path}", f"refused inside a good answer: {found.message}")
             raise found
         return found
 
     async def _all(
         self,
         plural: str,
-        kind: type[T],
+        kind: type[wire.Row],
         query: Mapping[str, str],
         headers: Mapping[str, str] | None = None,
-    ) -> list[T]:
+    ) -> list[wire.Row]:
         return [row async for found in self.pages(plural, kind, query, headers) for row in found.rows]
 
     async def pages(
         self,
         plural: str,
-        kind: type[T],
+        kind: type[wire.Row],
         query: Mapping[str, str],
         headers: Mapping[str, str] | None = None,
-    ) -> AsyncIterator[wire.Page[T]]:
+    ) -> AsyncIterator[wire.Page[wire.Row]]:
         """A list page by page, as large as pages may be. A row that changes meanwhile can move another to a page that
         was read already: who needs every one of them counts them."""
-        number, pages = 1, 1
-        while number <= pages:
+        number, known = 1, set[str]()
+        while True:
             place = {**query, "page": str(number), "pageSize": str(_PAGE)}
             found = await self._rows(f"/{plural}", plural, kind, place, headers)
+            ids = {each.id for each in found.rows}
+            # Where it is not told how many pages there are, the one that brings nothing new is past the last.
+            if found.pages is None and number > 1 and ids <= known:
+                return
             yield found
-            pages = found.pages
+            if number >= found.pages if found.pages is not None else not ids:
+                return
+            known |= ids
             number += 1
 
     async def _rows(
@@ -225,39 +240,46 @@ class Xero:
         repeat: Literal["always", "unheard", "undone"] = "undone",
     ) -> T:
         refused: Secret | None = None
+
+        def read(body: bytes) -> T:
+            self._heard.append(body)
+            return decode(body)
+
+        def tell(outcome: str) -> None:
+            if self._told is not None:
+                sent = redacting.query(query) + redacting.body(content, content_type)
+                received = redacting.body(self._heard[-1]) if self._heard else ""
+                self._told(Said(f"{method} {path}", redacting.words(outcome), sent, received))
+
         while True:
             token = await self._token_of(refused)
-            sent = {**(headers or {}), "Authorization": f"Bearer {token.reveal()}"}
+            own = {**(headers or {}), "Authorization": f"Bearer {token.reveal()}"}
             if self._tenant_id is not None:
-                sent["xero-tenant-id"] = self._tenant_id
+                own["xero-tenant-id"] = self._tenant_id
+            self._heard.clear()
             try:
                 answer = await self._client.send(
                     method,
                     path,
-                    decode,
+                    read,
                     query=query,
                     content=content,
                     content_type=content_type,
-                    headers=sent,
+                    headers=own,
                     repeat=repeat,
                 )
             except TokenRefused as error:
                 if refused is None:
                     refused = token
                     continue
-                self.told(f"{method} {path}", error.message)
+                tell(error.message)
                 raise
             except PlatformError as error:
-                self.told(f"{method} {path}", error.message)
+                tell(error.message)
                 raise
-            self.told(f"{method} {path}", str(answer.status))
+            refusal = answer.value.message if isinstance(answer.value, Rejected) else ""
+            tell(f"refused inside a good answer: {refusal}" if refusal else str(answer.status))
             return answer.value
-
-
-class TokenRefused(ConfigError):
-    """The token is not accepted: perhaps only too old."""
-
-    code = "xero_token_refused"
 
 
 def _taken(body: bytes, plural: str, kind: type[T]) -> T | Rejected:
@@ -270,75 +292,6 @@ def _taken(body: bytes, plural: str, kind: type[T]) -> T | Rejected:
     return found[0]
 
 
-def classify(status: int, headers: Mapping[str, str], body: bytes) -> PlatformError | None:
-    """What an answer of Xero's that is no success means."""
-    if status == 400:
-        try:
-            said = msgspec.json.decode(body, type=_Said)
-        except msgspec.DecodeError:
-            said = _Said()
-        words = wire.complaints(body) or tuple(text for text in (said.detail, said.message) if text)
-        return Rejected(words)
-    if status == 404:
-        return Gone("Xero has no such thing (any more).")
-    asked = headers.get("www-authenticate", "").lower()
-    if status in (401, 403) and ("insufficient_scope" in asked or "insufficent_scope" in asked):
-        return MissingScope(
-            "Our consent at Xero does not cover this. Enable the scopes "
-            f"{', '.join(tokens.SCOPES)} for the application and connect again."
-        )
-    if status == 401:
-        return TokenRefused("Xero does not accept our sign-in any more. Connect again.")
-    if status == 403:
-        return ConfigError("Xero does not let us into this organisation any more. Connect again.")
-    if status == 429 and "day" in headers.get("x-rate-limit-problem", "").lower():
-        # The usual reading caps what is asked for at an hour; a day's end may be further away.
-        text = headers.get("retry-after", "")
-        wait = float(text) if text.isascii() and text.isdigit() and len(text) < 7 else retry_after(headers)
-        return RateLimited(
-            "Xero's calls for today are used up for this organisation; it goes on when Xero allows it.",
-            min(wait or 3600.0, 86_400.0),
-        )
-    return None
-
-
-class _Said(msgspec.Struct, rename="pascal"):
-    message: str = ""
-    detail: str = ""
-
-
-def host_root() -> str:
-    """The root of the API's host, where /connections is."""
-    parts = urlsplit(environment.load().xero_api_url)
-    return f"{parts.scheme}://{parts.netloc}"
-
-
-def profile(base_url: str, credential: str, day: Callable[[int], None] = lambda _: None) -> Profile:
-    """How to speak to Xero for one organisation of theirs. `day` is told how many calls its day still has."""
-
-    def read_budget(headers: Mapping[str, str]) -> None:
-        # Of the minute nothing is taken over: it is not said when it ends.
-        left = headers.get("x-daylimit-remaining", "")
-        if left.isascii() and left.isdigit() and len(left) < 9:
-            day(int(left))
-
-    return Profile(
-        platform="xero",
-        label=LABEL,
-        base_url=clean_base_url(base_url, LABEL),
-        header_name="Accept",
-        header_value="application/json",
-        credential=fingerprint("xero", credential),
-        rate=Rate(limit=environment.load().xero_calls_per_minute, seconds=60.0, percent=90),
-        classify=classify,
-        classifies_all=True,
-        read_budget=read_budget,
-        concurrency=_CONCURRENCY,
-        first_timeout=30.0,
-        timeout=30.0,
-    )
-
-
 @asynccontextmanager
 async def opened(
     organisation_id: UUID,
@@ -348,16 +301,16 @@ async def opened(
     credential: str,
     base_url: str | None = None,
     limits: Limits | None = None,
-    told: Told = lambda *_: None,
+    told: Told | None = None,
 ) -> AsyncIterator[Xero]:
     """Calls for one organisation in Xero; `credential` names whose minute they count against, in every process."""
-    days: deque[int] = deque(maxlen=1)
-    spoken = profile(base_url or environment.load().xero_api_url, credential, days.append)
+    days, heard = deque[int](maxlen=1), deque[bytes](maxlen=1)
+    spoken = profile(base_url or environment.load().xero_api_url, credential, days.append, heard.append)
     async with DatabaseThread(Identity.system(organisation_id)) as database:
         budget = SharedBudget(database, spoken.credential, spoken.rate, LABEL, user=str(organisation_id))
         breaker = LocalBreaker(label=LABEL)
         async with Client(spoken, budget, breaker, limits=limits or Limits()) as client:
-            yield Xero(client, token_of, tenant_id, told, days)
+            yield Xero(client, token_of, tenant_id, told, days, heard)
 
 
 def holding(tokens_given: tokens.Tokens) -> TokenOf:

@@ -15,10 +15,11 @@ from housecount.tenancy import crypto
 from housecount.tenancy.crypto import Secret
 from housecount.tenancy.identity import Identity
 from housecount.xero import tokens, wire
-from housecount.xero.client import holding, host_root, opened
+from housecount.xero.client import holding, opened
 from housecount.xero.connecting import keep, look
 from housecount.xero.errors import DoesNotFit, NotConnected
 from housecount.xero.models import Connection, Consent
+from housecount.xero.speaking import host_root
 
 #: Where Xero sends the browser back to; enter it with Xero as a redirect address.
 CALLBACK = "/xero/callback"
@@ -185,7 +186,11 @@ async def _ticked(organisation_id: UUID, given: tokens.Tokens, tenant_id: str | 
     async with opened(
         organisation_id, holding(given), tenant_id=None, credential="connections", base_url=host_root()
     ) as xero:
-        ticked = {each.tenant_id: each for each in await xero.tenants()}
+        rows = await xero.tenants()
+    # Those of earlier consents are listed too. Which are of this one is told by the token, where it is told.
+    event = tokens.consent_of(given.access)
+    fresh = [each for each in rows if event and each.auth_event_id == event]
+    ticked = {each.tenant_id: each for each in (fresh if fresh and tenant_id is None else rows)}
     found = [each for each in ticked.values() if tenant_id in (None, each.tenant_id)]
     if not found:
         raise DoesNotFit("No organisation was ticked in Xero. Connect again and choose one.")

@@ -1,10 +1,12 @@
 """Which contact in Xero a party is: by our number, by its ABN, by its mail, and else a person says. Never by name."""
 
 import re
-from collections.abc import Sequence
+import secrets
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from housecount.invoices.models import Party
+from housecount.platforms.base.errors import PlatformError
 from housecount.sync.database import DatabaseThread
 from housecount.xero import wire
 from housecount.xero.client import Xero
@@ -116,9 +118,12 @@ class Contacts:
             fields["EmailAddress"] = party.email
         if number := tax_number(party):
             fields["TaxNumber"] = number
-        return await self._xero.create_contact(
-            fields, key_of(self._tenant_id, "contact", party.pk, 0, fields)
-        )
+        try:
+            return await self._xero.create_contact(fields, new_key(self._tenant_id, party, fields))
+        except PlatformError:
+            # It may be there by now: whoever tries again looks first.
+            self._rows = None
+            raise
 
 
 def settle(organisation_id: UUID, tenant_id: str, party_id: UUID, contact_id: str, by: str) -> None:
@@ -129,6 +134,12 @@ def settle(organisation_id: UUID, tenant_id: str, party_id: UUID, contact_id: st
         party_id=party_id,
         defaults={"contact_id": contact_id, "found_by": by},
     )
+
+
+def new_key(tenant_id: str, party: Party, fields: Mapping[str, str]) -> str:
+    """A key for one attempt to make a contact. Another for the next: Xero would repeat a failure for minutes, and what
+    keeps a contact from being made twice is that it is looked for first, and that Xero takes a number only once."""
+    return key_of(tenant_id, "contact", party.pk, secrets.randbits(60), fields)
 
 
 def number_of(party: Party) -> str:

@@ -9,6 +9,7 @@ from django.db.models import Min, Q
 from housecount.installation import environment
 from housecount.invoices import files
 from housecount.invoices.models import Allocation, Deduction, Document, Ending, EndingKind, Line
+from housecount.xero.client import Said
 from housecount.xero.errors import Blocked
 from housecount.xero.mapping import Books
 from housecount.xero.models import Connection, History, Intent, Stage, State, What
@@ -150,11 +151,18 @@ def stay(intent: Intent, stage: Stage, now: datetime, reason: str) -> None:
     )
 
 
-def remember(organisation_id: UUID, intent_id: UUID, calls: list[tuple[str, str]]) -> None:
+def remember(organisation_id: UUID, intent_id: UUID, calls: list[Said]) -> None:
     """Keep what was asked and what was said."""
     History.objects.bulk_create(
-        History(organisation_id=organisation_id, intent_id=intent_id, step=step[:40], outcome=outcome[:2000])
-        for step, outcome in calls
+        History(
+            organisation_id=organisation_id,
+            intent_id=intent_id,
+            step=each.step[:160],
+            outcome=each.outcome[:2000],
+            sent=each.sent,
+            received=each.received,
+        )
+        for each in calls
     )
 
 

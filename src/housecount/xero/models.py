@@ -288,16 +288,28 @@ class XeroPayment(models.Model):
 
 
 class History(models.Model):
-    """What was asked of Xero for an intent and what it said: method and path, status, and Xero's words. No bodies,
-    no headers."""
+    """What was asked of Xero for an intent and what it said: method and path, status, and Xero's words.
+
+    `sent` and `received` are the bodies as far as they may be kept (see `redacting`), as JSON text behind the
+    parameters, without headers; empty where there was none, and after `history.KEPT`.
+    """
 
     id = models.BigAutoField(primary_key=True)
     organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT)
     intent = models.ForeignKey(Intent, on_delete=models.CASCADE, related_name="history")
     at = models.DateTimeField(db_default=Now())
-    step = models.CharField(max_length=40)
+    step = models.CharField(max_length=160)
     outcome = models.TextField()
+    sent = models.TextField(blank=True, default="", db_default="")
+    received = models.TextField(blank=True, default="", db_default="")
 
     class Meta:
         db_table = "xero_history"
-        indexes = [models.Index(fields=["organisation", "intent", "id"], name="xero_history_of")]
+        indexes = [
+            models.Index(fields=["organisation", "intent", "id"], name="xero_history_of"),
+            models.Index(
+                fields=["organisation", "at"],
+                name="xero_history_bodies",
+                condition=~(models.Q(sent="") & models.Q(received="")),
+            ),
+        ]

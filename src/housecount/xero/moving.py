@@ -13,7 +13,7 @@ from typing import Any
 from housecount.core.money import format_money, to_major
 from housecount.platforms.base.errors import Gone
 from housecount.sync.database import DatabaseThread
-from housecount.xero import ledger, purses, receipts, wire
+from housecount.xero import advances, ledger, purses, receipts, wire
 from housecount.xero.client import Xero
 from housecount.xero.errors import Blocked, Rejected
 from housecount.xero.ledger import Move
@@ -132,9 +132,10 @@ class Mover:
         if there is not None and rest < 0:
             # Amounts of payments cannot be edited.
             self._may_delete(there, move)
+            # Noted before it is done, so that it is known whatever becomes of us.
+            await self.database.run(purses.reopen_credit, self.row, move.document)
             await self.xero.delete_payment(there.payment_id)
             self.forget()
-            await self.database.run(purses.reopen_credit, self.row, move.document)
             made, rest, written = "", want, _NOTHING
         if rest > 0 and not written:
             if theirs := await self.database.run(receipts.in_the_way, self.row, move.document):
@@ -178,19 +179,27 @@ class Mover:
         if made := await self._out_of_note(intent, move, purse, back):
             await self.tries.advance(intent, Stage.DONE, xero_id=made)
             return
-        whole = next((each for each in payments.values() if each and each.amount == back), None)
+        whole = next(
+            (
+                each
+                for each in payments.values()
+                if each and each.amount == back and not advances.is_one(each.payment_id)
+            ),
+            None,
+        )
         if whole is None:
             raise Blocked(
                 f"Xero knows no refund on {move.document.number} itself. Issue a credit note for what was given back, "
                 "and it is paid out of that; or enter it in Xero by hand."
             )
         self._may_delete(whole, move)
-        # Noted before it is done: its deletion is our own doing, and no news when it is read back.
+        # Noted before it is done: its deletion is our own doing, and no news when it is read back; and what did not fit
+        # beside it does so afterwards, also when we do not live to see it.
+        await self.database.run(purses.reopen_credit, self.row, move.document)
         await self.tries.advance(intent, Stage.APPROVED, xero_id=whole.payment_id)
         await self.xero.delete_payment(whole.payment_id)
         self.forget()
         await self.tries.advance(intent, Stage.DONE)
-        await self.database.run(purses.reopen_credit, self.row, move.document)
 
     async def _out_of_note(self, intent: Intent, move: Move, purse: Purse, back: Decimal) -> str:
         """The refund as a payment of a credit note that is not used up; empty where there is none."""
@@ -219,8 +228,13 @@ class Mover:
         return (await self.tries.create(intent, fields, self.xero.create_payment)).payment_id
 
     def _may_delete(self, there: wire.Payment, move: Move) -> None:
+        money = format_money(abs(move.allocation.amount), move.document.currency)
+        if advances.is_one(there.payment_id):
+            raise Blocked(
+                f"A payment on {move.document.number} was changed here by {money}, and in Xero it is a part of an "
+                "overpayment or prepayment. Take that off there, and push again; or enter it there by hand."
+            )
         if there.is_reconciled:
-            money = format_money(abs(move.allocation.amount), move.document.currency)
             raise Blocked(
                 f"A payment on {move.document.number} was changed here by {money}, and in Xero it is reconciled with "
                 "the bank. Undo the reconciliation there, and push again; or enter it there by hand."
@@ -230,6 +244,8 @@ class Mover:
         """A payment that was written, if it still counts."""
         if not payment_id:
             return None
+        if advances.is_one(payment_id):
+            return await self.database.run(advances.counting, self.row, payment_id)
         try:
             found = await self.xero.payment(payment_id)
         except Gone:

@@ -19,7 +19,7 @@ from housecount.platforms.http.client import Limits
 from housecount.sync.database import DatabaseThread
 from housecount.sync.lock import AlreadyBeingRead, account_lock
 from housecount.tenancy.identity import Identity
-from housecount.xero import agenda, connecting, copies, ledger, receipts, wire
+from housecount.xero import advances, agenda, connecting, copies, ledger, receipts, wire
 from housecount.xero.client import Xero, opened, renewing
 from housecount.xero.errors import Busy, NotConnected
 from housecount.xero.models import Came, Connection, Cursor, Intent, PartyContact, XeroPayment
@@ -306,6 +306,8 @@ class _Puller:
                         paid.reference or "", "AUTHORISED",
                     )
                 )  # fmt: skip
+        for seen in advances.seen(self.row, found):
+            self._receive(seen)
         self._notice_missing(found)
         copies.keep(self.row, found, self.now())
 
@@ -326,6 +328,8 @@ class _Puller:
             listed = {paid.payment_id for paid in there.payments}
             total = sum((paid.amount for paid in there.payments), wire.ZERO)
             # A list that does not come to what was paid is not whole.
+            if advances.is_one(each.payment_id):
+                continue
             if each.payment_id not in listed and (there.credit_note_id or total == there.amount_paid):
                 self._missed.add(each.payment_id)
 

@@ -13,7 +13,7 @@ from housecount.sync.database import DatabaseThread
 from housecount.sync.lock import AlreadyBeingRead, account_lock
 from housecount.tenancy.identity import Identity
 from housecount.xero import connecting, ledger
-from housecount.xero.client import Xero, opened, renewing
+from housecount.xero.client import Said, Xero, opened, renewing
 from housecount.xero.contacts import Contacts
 from housecount.xero.errors import Busy, NotConnected
 from housecount.xero.models import Connection, Stage
@@ -88,7 +88,7 @@ async def _push(
         outcome.stopped = "Xero's limits are used up."
         outcome.resumes_at = until
         return await _count(database, row, outcome)
-    calls: list[tuple[str, str]] = []
+    calls: list[Said] = []
     try:
         row = await connecting.read_again(row.organisation_id, now())
         async with opened(
@@ -97,7 +97,7 @@ async def _push(
             tenant_id=None if row.custom else row.tenant_id,
             credential=row.tenant_id,
             limits=limits,
-            told=lambda step, said: calls.append((step, said)),
+            told=calls.append,
         ) as xero:
             try:
                 await _write(database, row, xero, now, calls, outcome, on_progress, automatic=automatic)
@@ -122,7 +122,7 @@ async def _write(
     row: Connection,
     xero: Xero,
     now: Now,
-    calls: list[tuple[str, str]],
+    calls: list[Said],
     outcome: Outcome,
     on_progress: Callable[[int, int], None] | None,
     *,

@@ -97,11 +97,19 @@ def preview(row: Connection) -> list[dict[str, Any]]:
 
 
 def history(organisation_id: UUID, document_id: UUID) -> list[dict[str, Any]]:
-    """Every call that was made for a document, oldest first: `{"at", "what", "step", "outcome"}`."""
+    """Every call that was made for a document, oldest first: `{"at", "what", "step", "outcome", "sent", "received"}`,
+    the last two redacted and None where there is nothing (any more)."""
     rows = History.objects.select_related("intent").filter(
         organisation_id=organisation_id, intent__document_id=document_id
     )
     return [
-        {"at": each.at, "what": each.intent.what, "step": each.step, "outcome": each.outcome}
+        {
+            "at": each.at,
+            "what": each.intent.what,
+            "step": each.step,
+            "outcome": each.outcome,
+            "sent": each.sent or None,
+            "received": each.received or None,
+        }
         for each in rows.order_by("id")
     ]

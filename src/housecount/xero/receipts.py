@@ -21,11 +21,14 @@ from housecount.invoices import here, services
 from housecount.invoices.models import Allocation, Document
 from housecount.invoices.models import Payment as OurPayment
 from housecount.invoices.queries import situation
+from housecount.xero import purses
 from housecount.xero.models import Came, Connection, Intent, Stage, What, XeroPayment
 from housecount.xero.paper import place_of
 
 METHOD = "Xero"
-_LIVE, _DELETED = "AUTHORISED", "DELETED"
+LIVE, DELETED = "AUTHORISED", "DELETED"
+#: In an id of ours for a part of an overpayment or prepayment (see `advances`); none of Xero's own has it.
+SEAM = ":"
 #: Where a payment stands among what is written; it is written already.
 _RANK = 4
 #: What stands at Xero on a payment that we wrote (see `moving.reference_of`).
@@ -58,7 +61,7 @@ def receive(row: Connection, seen: Seen, now: datetime) -> Came | None:
         known = XeroPayment.objects.filter(
             organisation_id=row.organisation_id, tenant_id=row.tenant_id, payment_id=seen.payment_id
         ).first()
-        if known is None and seen.status == _DELETED and not _ours(row, seen):
+        if known is None and seen.status == DELETED and not _ours(row, seen):
             # It came and went between two reads.
             return None
         if known is not None and _settled(known, seen):
@@ -86,8 +89,8 @@ def receive(row: Connection, seen: Seen, now: datetime) -> Came | None:
 def _settled(known: XeroPayment, seen: Seen) -> bool:
     """Whether nothing is left to do. A payment that was deleted never comes alive again."""
     if known.state == Came.WAITING:
-        return known.status == _DELETED and seen.status != _DELETED
-    return known.status in (_DELETED, seen.status)
+        return known.status == DELETED and seen.status != DELETED
+    return known.status in (DELETED, seen.status)
 
 
 def waiting(row: Connection) -> QuerySet[XeroPayment]:
@@ -103,7 +106,7 @@ def waiting(row: Connection) -> QuerySet[XeroPayment]:
 
 def in_the_way(row: Connection, document: Document) -> str:
     """Why nothing more may be paid on a document in Xero: a payment there that could not be taken over; "" if none."""
-    found = waiting(row).filter(document=document, status=_LIVE).first()
+    found = waiting(row).filter(document=document, status=LIVE).first()
     return found.reason if found is not None else ""
 
 
@@ -124,13 +127,13 @@ def _measure(entry: XeroPayment, seen: Seen, now: datetime) -> None:
     """Take over what Xero says of it. Raises `Wait`, `NotMoney`."""
     ours = entry.document.currency
     entry.status, entry.reference = seen.status[:20], seen.reference[:200]
-    if seen.status == _DELETED and entry.state:
+    if seen.status == DELETED and entry.state:
         # Of what was deleted Xero may tell no more; what it was is known.
         return
     entry.currency, entry.paid_on, entry.amount = seen.currency[:3] or ours, seen.paid_on or now.date(), 0
     if entry.currency == ours:
         entry.amount = to_minor(seen.amount, ours)
-    if seen.status not in (_LIVE, _DELETED):
+    if seen.status not in (LIVE, DELETED):
         raise Wait(
             f"Xero calls this payment {seen.status[:20] or 'nothing'}, which Housecount does not know."
         )
@@ -142,7 +145,7 @@ def _measure(entry: XeroPayment, seen: Seen, now: datetime) -> None:
 
 def _become(row: Connection, entry: XeroPayment, document: Document, seen: Seen, now: datetime) -> Came:
     ours = _ours(row, seen)
-    if entry.status == _DELETED:
+    if entry.status == DELETED:
         if ours:
             _take_back(row, entry, document, now)
         return Came.TAKEN_BACK
@@ -215,26 +218,46 @@ def _take(row: Connection, entry: XeroPayment, document: Document, now: datetime
         entry.reference or "Recorded in Xero",
         METHOD,
         f"xero {entry.payment_id}",
+        told=True,
     )
     _mark(row, _allocation_of(payment), entry.payment_id, now)
 
 
 def _take_back(row: Connection, entry: XeroPayment, document: Document, now: datetime) -> None:
     """What was deleted in Xero is taken back here, unless that is what we have deleted it for."""
+    refunded = (
+        _intents(row).filter(what=What.PAYMENT, xero_id=entry.payment_id).exclude(document_id=document.pk)
+    )
+    if document.gives_credit and (refund := refunded.first()) is not None:
+        _never_refunded(row, entry, here.document(refund.document_id, lock=True), now)
+        return
     if _too_much_here(row, entry, document) < entry.amount:
         return
-    if document.gives_credit:
-        raise Wait(
-            f"The repayment of {document.number} was deleted in Xero. One that is recorded here cannot be taken back: "
-            "record it again in Xero."
-        )
     payment = services.pay(
         document.pk,
         -entry.amount,
         entry.paid_on,
-        "Deleted in Xero",
+        "No longer set against it in Xero" if SEAM in entry.payment_id else "Deleted in Xero",
         METHOD,
         f"xero {entry.payment_id} deleted",
+        told=True,
+    )
+    _mark(row, _allocation_of(payment), entry.payment_id, now)
+    purses.reopen_credit(row, document)
+
+
+def _never_refunded(row: Connection, entry: XeroPayment, document: Document, now: datetime) -> None:
+    """A refund on a document was paid out of the note that corrects it, and that was deleted: nothing went back."""
+    if _recorded_on_both_sides(row, entry, document, now):
+        return
+    payment = services.pay(
+        document.pk,
+        entry.amount,
+        entry.paid_on,
+        "Refund deleted in Xero",
+        METHOD,
+        f"xero {entry.payment_id} deleted",
+        told=True,
     )
     _mark(row, _allocation_of(payment), entry.payment_id, now)
 
@@ -256,7 +279,7 @@ def _too_much_here(row: Connection, entry: XeroPayment, document: Document) -> i
     ).exclude(payment_id=entry.payment_id)
     listed = {each.payment_id: each for each in entries}
     there = sum(
-        each.amount for each in listed.values() if each.status != _DELETED and each.state != Came.WAITING
+        each.amount for each in listed.values() if each.status != DELETED and each.state != Came.WAITING
     )
     sign = -1 if document.gives_credit else 1
     for target, amount in mine.values_list("pk", "amount"):

@@ -7,9 +7,8 @@ from housecount.sync.database import DatabaseThread
 from housecount.tenancy.identity import Identity
 from housecount.xero import connecting
 from housecount.xero.client import opened, renewing
-from housecount.xero.contacts import number_of, settle, tax_number
+from housecount.xero.contacts import new_key, number_of, settle, tax_number
 from housecount.xero.errors import Blocked
-from housecount.xero.keys import key_of
 
 
 async def say_contact(organisation_id: UUID, party_id: UUID | str, contact_id: str | None) -> str:
@@ -43,8 +42,6 @@ async def say_contact(organisation_id: UUID, party_id: UUID | str, contact_id: s
                     fields["EmailAddress"] = party.email
                 if number := tax_number(party):
                     fields["TaxNumber"] = number
-                found = await xero.create_contact(
-                    fields, key_of(row.tenant_id, "contact", party.pk, 1, fields)
-                )
+                found = await xero.create_contact(fields, new_key(row.tenant_id, party, fields))
         await database.run(settle, organisation_id, row.tenant_id, party.pk, found.contact_id, "person")
     return found.contact_id

@@ -11,7 +11,7 @@ from procrastinate.contrib.django import app
 from housecount.sync.database import DatabaseThread
 from housecount.sync.tasks import READS, SWEEPS
 from housecount.tenancy.identity import Identity
-from housecount.xero import due, hints, pulling, pushing
+from housecount.xero import due, hints, history, pulling, pushing
 from housecount.xero.errors import Busy, NotConnected
 
 logger = logging.getLogger(__name__)
@@ -66,3 +66,16 @@ async def push(organisation_id: str) -> None:
         await pushing.push(UUID(organisation_id), automatic=True)
     except (Busy, NotConnected) as error:
         logger.info("Nothing was written to Xero for organisation %s: %s", organisation_id, error.code)
+
+
+@app.periodic(cron="17 * * * *")
+@app.task(queueing_lock="xero-prune-history", queue=SWEEPS)
+async def prune_history(timestamp: int) -> None:
+    """Lets go of what was sent to Xero and received from it long ago; that it was asked stays."""
+    now = datetime.fromtimestamp(timestamp, UTC)
+    async with DatabaseThread(Identity.system()) as database:
+        found = await database.run(history.organisations)
+    for organisation_id in found:
+        async with DatabaseThread(Identity.system(organisation_id)) as database:
+            while await database.run(history.prune, organisation_id, now):
+                pass

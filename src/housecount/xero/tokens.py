@@ -47,6 +47,10 @@ class _Refusal(msgspec.Struct):
     error: str = ""
 
 
+class _Claims(msgspec.Struct):
+    authentication_event_id: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class App:
     """The application that is registered with Xero. A PKCE application has no secret."""
@@ -122,6 +126,18 @@ def by_code(app: App, code: str, verifier: str, redirect_uri: str) -> Tokens:
             "code_verifier": verifier,
         },
     )
+
+
+def consent_of(access: Secret) -> str:
+    """Which consent a token came from, as /connections names it; "" where the token does not say."""
+    try:
+        middle = access.reveal().split(".")[1]
+        claims = msgspec.json.decode(
+            base64.urlsafe_b64decode(middle + "=" * (-len(middle) % 4)), type=_Claims
+        )
+    except (IndexError, ValueError, msgspec.MsgspecError):
+        return ""
+    return claims.authentication_event_id
 
 
 def revoke(app: App, refresh: Secret) -> None:
@@ -228,5 +244,5 @@ def _why(body: bytes) -> str:
         "invalid_scope": "This application may not ask for what Housecount needs (invalid_scope). Enable these scopes "
         f"in Xero's developer portal: {', '.join(SCOPES)}.",
         "unauthorized_client": "This application may not sign in this way (unauthorized_client). A custom connection "
-        "needs --custom; any other application must be connected without it.",
+        "is connected as such (--custom), and any other application by consent.",
     }.get(error, f"Xero refused the sign-in ({error[:60] or 'without a reason'}). Connect again.")

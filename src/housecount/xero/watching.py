@@ -9,8 +9,8 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from housecount.box_office import bulk
 from housecount.installation import environment
 from housecount.sync.models import CredentialBudget
-from housecount.xero.client import profile
 from housecount.xero.models import Connection
+from housecount.xero.speaking import profile
 
 # Who writes is known by the lock that is held while it lasts: see `sync/lock.py`.
 _HELD = """

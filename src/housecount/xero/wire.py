@@ -3,13 +3,24 @@
 import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
 T = TypeVar("T")
 ZERO = Decimal(0)
+_DECODER = msgspec.json.Decoder(float_hook=Decimal)
 _MILLIS = re.compile(r"/Date\((-?\d+)(?:[+-]\d{4})?\)/")
+
+
+class Identified(Protocol):
+    """What lists are made of."""
+
+    @property
+    def id(self) -> str: ...
+
+
+Row = TypeVar("Row", bound=Identified)
 
 
 class Message(msgspec.Struct, rename="pascal"):
@@ -67,6 +78,15 @@ class Paid(msgspec.Struct, rename="pascal", kw_only=True):
     reference: str | None = None
 
 
+class Settled(msgspec.Struct, rename="pascal", kw_only=True):
+    """What a credit note, an overpayment or a prepayment settled of a document that lists it."""
+
+    overpayment_id: str = msgspec.field(default="", name="OverpaymentID")
+    prepayment_id: str = msgspec.field(default="", name="PrepaymentID")
+    date: str | None = None
+    applied_amount: Decimal = ZERO
+
+
 class Document(Flagged, rename="pascal", kw_only=True):
     """An invoice, a bill or a credit note."""
 
@@ -90,6 +110,9 @@ class Document(Flagged, rename="pascal", kw_only=True):
     remaining_credit: Decimal = ZERO
     allocations: list[Applied] = []
     payments: list[Paid] = []
+    credit_notes: list[Settled] = []
+    overpayments: list[Settled] = []
+    prepayments: list[Settled] = []
     updated: str | None = msgspec.field(default=None, name="UpdatedDateUTC")
 
     @property
@@ -174,16 +197,16 @@ class TaxRate(msgspec.Struct, rename="pascal", kw_only=True):
 
 
 class Pagination(msgspec.Struct, rename="camel"):
-    page_count: int = 1
+    page_count: int | None = None
     item_count: int | None = None
 
 
 class Page(msgspec.Struct, Generic[T], kw_only=True):
-    """The rows of an answer, whatever they are called there; how many pages and how many rows there are in all, if
-    that is told; and what time it was for Xero when it answered."""
+    """The rows of an answer, whatever they are called there; how many pages and how many rows there are in all, None
+    when that is not told; and what time it was for Xero when it answered."""
 
     rows: list[T]
-    pages: int = 1
+    pages: int | None = None
     count: int | None = None
     at: datetime | None = None
 
@@ -203,14 +226,30 @@ def page(body: bytes, plural: str, kind: type[T]) -> Page[T]:
     whole = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
     if plural not in whole:
         raise msgspec.ValidationError(f"Object missing required field `{plural}`")
-    pagination = msgspec.json.decode(whole.get("pagination", b"{}"), type=Pagination)
+    pagination = msgspec.json.decode(whole.get("pagination", b"null"), type=Pagination | None)
     said = msgspec.json.decode(whole.get("DateTimeUTC", b"null"), type=str | None)
     return Page(
-        rows=msgspec.json.decode(whole[plural], type=list[kind]),  # type: ignore[valid-type]
-        pages=pagination.page_count,
-        count=pagination.item_count,
+        rows=_rows(whole[plural], kind),
+        pages=pagination.page_count if pagination else None,
+        count=pagination.item_count if pagination else None,
         at=moment(said),
     )
+
+
+def _rows(raw: msgspec.Raw, kind: type[T]) -> list[T]:
+    try:
+        return msgspec.json.decode(raw, type=list[kind])  # type: ignore[valid-type]
+    except msgspec.ValidationError:
+        # A field that says null says no more than one that is left out. It is rare, and looking for it is slow.
+        return msgspec.convert(_without_nulls(_DECODER.decode(raw)), type=list[kind])  # type: ignore[valid-type]
+
+
+def _without_nulls(data: object) -> object:
+    if isinstance(data, list):
+        return [_without_nulls(each) for each in data if each is not None]
+    if isinstance(data, dict):
+        return {name: _without_nulls(value) for name, value in data.items() if value is not None}
+    return data
 
 
 def complaints(body: bytes) -> tuple[str, ...]:
@@ -247,7 +286,7 @@ def _faulty(data: object) -> bool:
     if not isinstance(data, dict):
         return False
     flags = data.get("HasErrors") is True or data.get("HasValidationErrors") is True
-    said = data.get("StatusAttributeString", "OK") not in ("OK", "WARNING")
+    said = data.get("StatusAttributeString") not in (None, "OK", "WARNING")
     return flags or said or bool(data.get("ValidationErrors")) or any(_faulty(each) for each in data.values())
 
 

@@ -51,6 +51,11 @@ class WritingOff:
         fields, total, theirs = await self.database.run(self._drawn, intent)
         note = await self._note(intent, fields)
         if note.total != total or note.status in ("VOIDED", "DELETED"):
+            if note.status in ("DRAFT", "SUBMITTED"):
+                # As with documents: under another number first, and the next try makes it anew.
+                number = f"{fields['CreditNoteNumber']} withdrawn {intent.attempt}"
+                await self.xero.withdraw(_PLACE, note.id, number)
+                await self.tries.advance(intent, Stage.PLANNED, xero_id="")
             raise Differs(
                 f"Xero came to {note.total} for what was written off, and it is {total} ({note.status.lower()}). "
                 f"Look at {fields['CreditNoteNumber']} there."
