@@ -1,15 +1,17 @@
 """What every test stands on: a real database, and a machine without the outside world.
 
-One embedded server serves the whole session, however many workers there are. Its template database is
-migrated once; each worker has a copy. Nothing is rolled back or emptied between tests: each test makes an
-organisation of its own, and the walls keep them apart.
+One embedded server serves the whole session, however many workers there are. It is a copy of a home that was migrated
+once (`tests.migrated`); each worker has a copy of the database in it. Nothing is rolled back or emptied between tests:
+each test makes an organisation of its own, and the walls keep them apart.
 """
 
 import contextlib
+import gc
 import ipaddress
 import os
 import shutil
 import socket
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -22,8 +24,9 @@ from hypothesis import HealthCheck, settings
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
-from housecount.installation import files, keys, migrations, roles
-from housecount.installation.postgres import SUPERUSER, EmbeddedServer
+from housecount.installation import files, keys, roles
+from housecount.installation.postgres import DATABASE, SUPERUSER, EmbeddedServer
+from tests import migrated
 
 _PREFIX = "housecount-tests-"
 _TEMPLATE = "housecount_template"
@@ -33,7 +36,9 @@ _DATABASE = f"housecount_{_WORKER}"
 _PURE = {"core", "platforms", "sandbox", "installation", "bench"}
 
 # Tests in these folders start whole programs or read whole seasons; `make test-fast` leaves them out.
-_SLOW = {"bench", "cli", "faults", "installation", "intake", "invoices", "sandbox", "walls"}
+_SLOW = {"bench", "cli", "faults", "installation", "intake", "invoices", "sandbox", "walls", "xero"}
+# And these, which ask every operation there is.
+_SLOW_MODULES = {"test_access", "test_contract"}
 #: By folder, the fixtures whose tests speak to invented platforms over HTTP.
 _SERVED = {"sync": {"stage", "read_stage", "desk", "public", "ground", "house", "database"}}
 
@@ -83,23 +88,64 @@ settings.register_profile(
 settings.load_profile("housecount")
 
 
-def pytest_configure() -> None:
+_making: "subprocess.Popen[bytes] | None" = None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    global _making  # noqa: PLW0603 - one for the session
     import django
+
+    if (
+        _OWNS_HOME
+        and config.args_source is pytest.Config.ArgsSource.TESTPATHS
+        and not config.option.collectonly
+    ):
+        # Where everything is run, a database is needed: it is made while the tests are collected.
+        _making = migrated.begin()
 
     django.setup()
     # A worker inherits the environment; told of the settings, it would load them before this file names its database.
     os.environ.pop("DJANGO_SETTINGS_MODULE", None)
 
 
+def pytest_collection_finish() -> None:
+    # What is there now stays until the end: looking through it again and again frees nothing.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 10, 10)
+
+
+def _folder(path: Path) -> str:
+    """The folder of `tests` that a path is in or is."""
+    here = Path(__file__).parent
+    return path.relative_to(here).parts[0] if path.is_relative_to(here) and path != here else ""
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """What `make test-fast` leaves out whole is not even compiled."""
+    left_out = config.option.markexpr == "not browser and not slow"
+    return True if left_out and _folder(collection_path) in _SLOW | {"browser"} else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        folder = Path(item.path).relative_to(Path(__file__).parent).parts[0]
-        if folder in _SLOW or (folder in _SERVED and not _SERVED[folder].isdisjoint(_fixtures(item))):
+        folder = _folder(item.path)
+        served = not _SERVED.get(folder, set()).isdisjoint(_fixtures(item))
+        if folder in _SLOW or item.path.stem in _SLOW_MODULES or served:
             item.add_marker("slow")
+    # Those that need no database while it is being made.
+    items.sort(key=lambda item: _folder(item.path) not in _PURE)
 
 
 #: Tests that one worker must run, by the beginning of their ids: they share what is slow to set up, or disturb others.
-_TOGETHER = ("tests/browser/", "tests/sync/test_workers.py")
+_TOGETHER = (
+    "tests/browser/",
+    "tests/sync/test_workers.py",
+    "tests/walls/test_routes.py",
+    "tests/cli/test_commands.py",
+    "tests/api/test_access.py",
+    "tests/api/test_contract.py",
+)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -127,6 +173,8 @@ def pytest_sessionstart() -> None:
 
 def pytest_unconfigure() -> None:
     if _OWNS_HOME:
+        if _making is not None:
+            _making.wait()
         with contextlib.suppress(Exception):
             _stop_for_good(_HOME)
         _ALIVE.close()
@@ -163,33 +211,24 @@ def database(django_db_blocker: object) -> Iterator[str]:
     from django.db import connections
 
     django_db_blocker.unblock()  # type: ignore[attr-defined]
-    _SERVER.start()
+    with files.exclusive(_HOME / "template.lock", seconds=300, busy="The template takes too long."):
+        if not (_SERVER.directory / "data").exists():
+            migrated.furnish(_SERVER.home)
+        _SERVER.start()
     try:
-        with files.exclusive(_HOME / "template.lock", seconds=120, busy="The template takes too long."):
-            _make_template()
-            with psycopg.connect(_SERVER.url(SUPERUSER, "postgres"), autocommit=True) as connection:
-                if not _database_exists(connection, _DATABASE):
-                    _create_database(connection, _DATABASE, _TEMPLATE)
+        with (
+            files.exclusive(_HOME / "template.lock", seconds=120, busy="The copies take too long."),
+            psycopg.connect(_SERVER.url(SUPERUSER, "postgres"), autocommit=True) as connection,
+        ):
+            for name, source in ((_TEMPLATE, DATABASE), (_DATABASE, _TEMPLATE)):
+                if not _database_exists(connection, name):
+                    _create_database(connection, name, source)
         yield _DATABASE
         connections.close_all()
         with psycopg.connect(_SERVER.url(SUPERUSER, "postgres"), autocommit=True) as connection:
             connection.execute(f'DROP DATABASE "{_DATABASE}" WITH (FORCE)')
     finally:
         _SERVER.stop()
-
-
-def _make_template() -> None:
-    from housecount.tenancy.identity import unscoped
-
-    with psycopg.connect(_SERVER.url(SUPERUSER, "postgres"), autocommit=True) as connection:
-        if _database_exists(connection, _TEMPLATE):
-            return
-        scratch = f"{_TEMPLATE}_unfinished"
-        connection.execute(f"DROP DATABASE IF EXISTS {scratch} WITH (FORCE)")
-        _create_database(connection, scratch, "template1")
-        with unscoped():
-            migrations.migrate(_SERVER.url(roles.OWNER, scratch), roles.LOGIN)
-        connection.execute(f"ALTER DATABASE {scratch} RENAME TO {_TEMPLATE}")
 
 
 def _database_exists(connection: psycopg.Connection[tuple[object, ...]], name: str) -> bool:
@@ -234,7 +273,7 @@ def owner_connection(database_owner_url: str) -> Iterator[psycopg.Connection[tup
 
 @pytest.fixture(autouse=True)
 def _database_where_needed(request: pytest.FixtureRequest) -> None:
-    if Path(request.path).relative_to(Path(__file__).parent).parts[0] not in _PURE:
+    if _folder(request.path) not in _PURE:
         request.getfixturevalue("database")
 
 

@@ -102,6 +102,13 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 ACCOUNT_ADAPTER = "housecount.tenancy.adapter.AccountAdapter"
+ACCOUNT_FORMS = {
+    "login": "housecount.tenancy.sign_in_forms.LoginForm",
+    "reset_password": "housecount.tenancy.sign_in_forms.ResetPasswordForm",
+    "reset_password_from_key": "housecount.tenancy.sign_in_forms.ResetPasswordKeyForm",
+    "change_password": "housecount.tenancy.sign_in_forms.ChangePasswordForm",
+    "reauthenticate": "housecount.tenancy.sign_in_forms.ReauthenticateForm",
+}
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None

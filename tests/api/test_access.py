@@ -17,6 +17,7 @@ ADMINS_ONLY = {"members", "tokens", "audit", "edit_organisation", "map_xero", "d
 SELLERS_ONLY = {
     "edit_show", "merge_show", "decline_suggestion", "link_listing", "unlink_listing", "hooks", "hook",
     "replay_hook", "replay_hooks", "dismiss_hook", "restore_suggestion", "revive_show", "read_account", "read_accounts",
+    "set_bill", "acts",
 }  # fmt: skip
 
 

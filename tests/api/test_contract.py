@@ -28,7 +28,7 @@ from tests.api.caller import Caller, token_of
 from tests.api.test_sync_api import Engine
 from tests.invoices.office import OUR_ABN, document_data, party_data
 
-EXAMPLES = 3
+EXAMPLES = 2
 #: Not acceptance of whatever has the right form: most that is refused has it (an ABN's check digits, a state that does
 #: not allow a step).
 CHECKS = [

@@ -4,8 +4,10 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from click.testing import CliRunner
 from django.test import Client
 
+from housecount.cli.main import cli
 from tests.invoices.office import ACT_ABN, OUR_ABN, document_data, party_data
 from tests.world import House, make_house
 
@@ -65,6 +67,7 @@ def test_the_life_of_a_document(api: Api) -> None:
     for _ in range(2):
         paid = api.post(f"{path}/pay", {"amount": 5000, "date": "2026-12-01", "reference": "x"}, **key)
     assert (paid["paid"], paid["payment_status"]) == (5000, "part_paid")
+    assert api.post(f"{path}/pay", {"amount": 5, "date": "2999-12-01"}, 409)["code"] == "paid_ahead"
     for _ in range(2):
         note = api.post(f"{path}/credit", {}, **{"Idempotency-Key": "c"})
     assert (note["kind"], note["credits"], note["number"]) == ("credit_note", draft["id"], "CN-00001")
@@ -72,11 +75,70 @@ def test_the_life_of_a_document(api: Api) -> None:
     assert api.ask("delete", path, status=409)["code"] == "already_issued"
 
 
+def test_tax_withheld_and_earnings_for_super_are_told_by_payee(api: Api) -> None:
+    party = api.post(
+        "/parties", party_data(name="Nameless", abn=None, gst_registered_from=None, kind="individual"), 201
+    )
+    line = {"description": "Spot", "unit_price": 50000, "tax": "out_of_scope", "ote": True}
+    statement = {"kind": "payment_statement", "direction": "payable", "party": party["id"], "lines": [line]}
+    api.post(f"/documents/{api.document(**statement)['id']}/issue")
+    asked = "since=2026-11-27&until=2026-11-27"
+    [kept] = api.get(f"/reports/withheld?{asked}")["payees"]
+    assert (kept["name"], kept["withheld"], kept["total"], kept["documents"]) == ("Nameless", 23500, 50000, 1)
+    [earned] = api.get(f"/reports/super?{asked}")["payees"]
+    assert (earned["party"], earned["earnings"], earned["lines"]) == (party["id"], 50000, 1)
+    for report in ("withheld", "super"):
+        assert api.get(f"/reports/{report}?since=2026-11-28&until=2026-11-28")["payees"] == []
+        assert api.get(f"/reports/{report}?since=2026-11-28&until=2026-11-27", 422)["code"]
+
+
+def test_what_stands_against_a_draft_and_what_it_looks_like_is_told_before_it_is_issued(api: Api) -> None:
+    first = api.issued(reference="Run 7")
+    draft = api.document(reference="run 7")
+    told = api.get(f"/documents/{draft['id']}/check")
+    assert told["refusals"] == []
+    assert [(each["number"], each["total"]) for each in told["duplicates"]] == [
+        (first["number"], first["total"])
+    ]
+    deposit = api.document(kind="deposit_invoice")
+    told = api.get(f"/documents/{deposit['id']}/check")
+    assert [each["code"] for each in told["refusals"]] == ["deposit_kind_missing"]
+    assert told["duplicates"] == []
+    assert api.get(f"/documents/{first['id']}/check") == {"refusals": [], "duplicates": []}
+    seen = CliRunner().invoke(cli, ["invoice", "check", deposit["id"]])
+    assert (seen.exit_code, seen.output.startswith("Say what the deposit is")) == (1, True)
+    seen = CliRunner().invoke(cli, ["invoice", "check", draft["id"]])
+    assert (seen.exit_code, seen.output[:27]) == (0, f"It looks like {first['number']} of ")
+
+
+def test_whoever_is_paid_is_told_of_it(api: Api) -> None:
+    bill = api.issued(direction="payable")
+    path, paid = f"/documents/{bill['id']}", {"amount": 100, "date": "2026-11-27"}
+    api.post(f"{path}/pay", paid | {"tell": "yes"}, 422)
+    api.post(f"{path}/pay", paid | {"tell": True})
+    owed = api.issued()
+    assert api.post(f"/documents/{owed['id']}/pay", paid | {"tell": True}, 422)["code"] == "not_sendable"
+    assert api.get(f"/documents/{owed['id']}")["paid"] == 0, "all of it, or nothing"
+    CliRunner().invoke(
+        cli, ["invoice", "pay", bill["id"], "--amount", "200", "--date", "2026-11-27", "--tell"]
+    )
+    sent = CliRunner().invoke(cli, ["invoice", "send", bill["id"], "--words", "Here it is."])
+    assert sent.output == "It goes to accounts@mirth.example.\n"
+    deliveries = api.get(f"{path}/history")["deliveries"]
+    assert [each["purpose"] for each in deliveries] == ["document", "remittance", "remittance"]
+    assert api.get(path)["paid"] == 300
+
+
 def test_drafts_are_made_in_lists_and_thrown_away(api: Api) -> None:
     made = api.post("/documents", [document_data(api.party["id"])] * 2, 201)
     assert len(made) == 2
     assert api.ask("delete", f"/documents/{made[0]['id']}", status=204) is None
-    assert api.get(f"/documents/{made[0]['id']}", 404)["code"] == "not_found"
+    gone = api.get(f"/documents/{made[0]['id']}", 404)
+    assert gone["code"] == "not_found"
+    assert (
+        gone["detail"]
+        == f"There is no document {made[0]['id']}. GET /api/v1/documents lists those there are."
+    )
     assert api.post("/documents", [document_data(api.party["id"]), {}], 422)["code"] == "invalid"
     assert len(api.get("/documents")["documents"]) == 1
 

@@ -164,3 +164,43 @@ def test_what_waits_for_a_person(fresh: Office) -> None:
     assert fresh.caller.post(f"/suggestions/{made.pk}/decline")["show"] == str(fresh.attic.show_id)
     assert fresh.caller.get("/suggestions")["waiting"] == []
     fresh.caller.post(f"/suggestions/{uuid4()}/decline", status=404)
+
+
+def test_the_run_is_a_persons_to_say(fresh: Office) -> None:
+    attic, late = (f"/shows/{each.show_id}" for each in (fresh.attic, fresh.late))
+    now = fresh.stage.now
+    own = {"name": "Another", "by_hand": False, "filter": "another"}
+    assert fresh.caller.get(attic)["run"] == own
+    for path in (attic, late):
+        made = fresh.caller.send("PATCH", path, {"run": " Autumn  Laughs"})["run"]
+        assert made == {"name": "Autumn Laughs", "by_hand": True, "filter": "=Autumn Laughs"}
+    of_run = fresh.all(f"/shows?run={quote(made['filter'])}", "shows")
+    assert [each["title"] for each in of_run] == ["Another", "Late"]
+    assert fresh.all("/shows?run=another", "shows") == []
+    asked = f"since={now.date()}&until={now.date() + timedelta(days=60)}&run={quote(made['filter'])}"
+    together = fresh.caller.get(f"/analytics?by=run&{asked}")
+    assert [(each["label"], each["shows"], each["sold"]) for each in together["slices"]] == [
+        ("Autumn Laughs", 2, 4)
+    ]
+    alone = fresh.caller.send("PATCH", attic, {"run": "", "capacity": 7})
+    assert (alone["run"], alone["set_capacity"]) == ({"name": "", "by_hand": True, "filter": ""}, 7)
+    assert fresh.caller.send("PATCH", attic, {"run": None})["run"] == own
+    for wrong in ({"run": 1}, {"run": "x" * 201}, {"run": ["x"]}):
+        fresh.caller.send("PATCH", attic, wrong, status=422)
+
+
+def test_the_bill_is_set_whole(fresh: Office) -> None:
+    house, path = fresh.stage.house, f"/shows/{fresh.friday.show_id}"
+    [act] = fresh.caller.get("/acts")["acts"]
+    assert act["id"] == str(house.act.membership.pk)
+    own = Caller(token_of(house.act))
+    assert own.get("/own/shows")["shows"] == []
+    assert fresh.caller.send("PUT", f"{path}/bill", {"acts": [act["id"], act["id"]]})["bill"] == [act]
+    assert [each["id"] for each in own.get("/own/shows")["shows"]] == [str(fresh.friday.show_id)]
+    # One that is none: nothing is changed.
+    fresh.caller.send("PUT", f"{path}/bill", {"acts": [str(uuid4())]}, status=404)
+    assert fresh.caller.get(path)["bill"] == [act]
+    for wrong in ({}, {"acts": "x"}, {"acts": ["x"]}, {"acts": [act["id"]] * 201}):
+        fresh.caller.send("PUT", f"{path}/bill", wrong, status=422)
+    assert fresh.caller.send("PUT", f"{path}/bill", {"acts": []})["bill"] == []
+    assert own.get("/own/shows")["shows"] == []

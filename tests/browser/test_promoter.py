@@ -59,7 +59,7 @@ def test_signing_in_and_finding_tonight(visit: Visit) -> None:
     robin = visit()
     robin.go(robin.house.show_path)
     expect(robin.page).to_have_url(re.compile("/account/login/"))
-    robin.page.get_by_label("Email").fill(robin.house.email("promoter"))
+    robin.page.get_by_label("E-mail").fill(robin.house.email("promoter"))
     robin.page.get_by_label("Password").fill("not this one")
     robin.page.get_by_role("button", name="Sign in").click()
     expect(robin.page.get_by_role("alert")).to_contain_text("not right")

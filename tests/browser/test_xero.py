@@ -18,10 +18,15 @@ _WORKER_MS = 60_000
 def test_from_the_consent_to_the_payment_that_comes_back(visit: Visit, house: House) -> None:
     admin = visit("admin")
     page = admin.page
-    admin.go("/xero/")
-    page.get_by_role("link", name="Connect Xero").click()
+    admin.go("/settings/accounts/connect/")
+    page.get_by_role("link", name="Connect to Xero").click()
     page.get_by_role("button", name="Go to Xero").click()
-    # Xero's own page asks nobody here: it lets us in and sends the browser back.
+    # Xero's own page, where somebody who thinks better of it is told so, and nothing is connected.
+    expect(page.get_by_role("heading", level=1)).to_have_text("Housecount wants to use your books")
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_text("You did not let Housecount in")).to_be_visible()
+    page.get_by_role("button", name="Go to Xero").click()
+    page.get_by_role("button", name="Allow access").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Accounts and tax")
     tenant = house.sandbox.world.xero.tenants[0]
     expect(page.get_by_text(f"{tenant.name} is connected.")).to_be_visible()
@@ -57,6 +62,10 @@ def test_from_the_consent_to_the_payment_that_comes_back(visit: Visit, house: Ho
     keeper.page.get_by_role("searchbox").fill(there.number)
     keeper.page.get_by_role("button", name="Find").click()
     expect(keeper.page.locator(".log")).to_contain_text("PUT /Invoices")
+    summary = keeper.page.get_by_text("What was sent and received: PUT /Invoices", exact=True)
+    bodies = keeper.page.locator(".bodies", has=summary)
+    summary.click()
+    expect(bodies.get_by_label("Received")).to_contain_text(f'"InvoiceNumber": "{there.number}"')
 
     # Fit for everybody's eyes, now that there is something on them.
     wrong = []

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -23,6 +24,7 @@ import psycopg
 from housecount.installation import files, keys, postmaster, roles
 from housecount.installation.cluster import SUPERUSER
 from housecount.installation.postgres import DATABASE, EmbeddedServer
+from tests.migrated import furnish
 
 SOURCE = Path(__file__).parents[2] / "src"
 ROOT = Path(__file__).parents[2]
@@ -64,11 +66,16 @@ class Ground:
         self.logs = self.home / "logs"
         self.server = EmbeddedServer(self.home / "server")
         self.surroundings: dict[str, str] = {}
+        self._asking: psycopg.Connection[tuple[Any, ...]] | None = None
+        self._one_at_a_time = threading.Lock()
 
     def __enter__(self) -> Self:
         self.logs.mkdir()
         files.ensure_home(self.server.home)
         try:
+            within_tests = "HOUSECOUNT_TEST_HOME" in os.environ
+            if within_tests:
+                furnish(self.server.home)
             self.server.start()
             kept = {
                 name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ
@@ -85,7 +92,8 @@ class Ground:
                 "EVENTBRITE_CALL_LIMIT": _PLENTY,
                 "HUMANITIX_CALL_LIMIT": _PLENTY,
             }
-            self.housecount("migrate")
+            if not within_tests:
+                self.housecount("migrate")
         except BaseException:
             self._remove()
             raise
@@ -113,6 +121,8 @@ class Ground:
 
     def _remove(self) -> None:
         directory = self.server.directory
+        if self._asking is not None:
+            self._asking.close()
         self.server.stop()
         shutil.rmtree(directory, ignore_errors=True)
         shutil.rmtree(self.home, ignore_errors=True)
@@ -161,9 +171,15 @@ class Ground:
     def rows(
         self, query: LiteralString, parameters: "Sequence[object] | Mapping[str, object]" = ()
     ) -> list[tuple[Any, ...]]:
-        """What the database answers to its superuser."""
-        with self.superuser() as connection:
-            return connection.execute(query, parameters).fetchall()
+        """What the database answers to its superuser. Asked again and again while a test waits: by one connection, or
+        by a new one when that was lost with its server."""
+        with self._one_at_a_time:
+            if self._asking is not None and not self._asking.closed:
+                with contextlib.suppress(psycopg.OperationalError):
+                    return self._asking.execute(query, parameters).fetchall()
+                self._asking.close()
+            self._asking = psycopg.connect(self.server.url(SUPERUSER, DATABASE), autocommit=True)
+            return self._asking.execute(query, parameters).fetchall()
 
     def stop_database(self) -> None:
         """End the server at once, as a crash would: its clients lose what was not committed, and their connections."""

@@ -12,7 +12,7 @@ from tests.faults.campaign import Campaign, Size
 from tests.faults.storm import HOOK_WEATHER, PLATFORM_FAULTS, plan
 
 SEED = 20_261_127
-SHORT = Size(rounds=2, seconds=4.0, throws=12, happenings=25, hooks=40, patient=False)
+SHORT = Size(rounds=1, seconds=8.0, throws=16, happenings=40, hooks=60, patient=False)
 
 
 def test_the_seed_alone_decides_what_is_thrown() -> None:

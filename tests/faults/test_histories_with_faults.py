@@ -96,7 +96,7 @@ def without_refunds(count: dict[Any, Figures]) -> dict[Any, Figures]:
     return {key: figures._replace(refunds=0) for key, figures in count.items()}
 
 
-@settings(max_examples=examples(18))
+@settings(max_examples=examples(12))
 @given(steps=st.lists(STEP, min_size=1, max_size=8))
 def test_after_the_dust_settles_one_sweep_tells_the_truth(steps: Sequence[Any]) -> None:
     clock = Clock()

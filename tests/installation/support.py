@@ -20,7 +20,7 @@ def wait_until(condition: Callable[[], object], seconds: float = 30, what: str =
     while not condition():
         if time.monotonic() > deadline:
             raise AssertionError(f"waited {seconds} s in vain {what}")
-        pause.wait(0.02)
+        pause.wait(0.05)  # what is waited for needs the processor, too
 
 
 def surroundings(home: Path, **more: str) -> dict[str, str]:

@@ -19,6 +19,7 @@ from tests.installation.support import (
     wait_until,
 )
 from tests.installation.test_commands import free_port
+from tests.migrated import furnish
 
 READY = "Ctrl-C stops everything"
 
@@ -75,7 +76,7 @@ def eventbrite_orders(home: Path) -> int:
     )
 
 
-def test_from_nothing_to_a_site_with_a_count_and_back_to_nothing_twice(home: Path) -> None:
+def test_from_nothing_to_a_site_with_a_count_and_back_to_nothing_again_and_again(home: Path) -> None:
     port = free_port()
     # Addresses and a database of one's own must not be touched by a demo.
     environment = surroundings(
@@ -83,46 +84,38 @@ def test_from_nothing_to_a_site_with_a_count_and_back_to_nothing_twice(home: Pat
         HOUSECOUNT_SECRET_KEY="k" * 50, HOUSECOUNT_ENCRYPTION_KEYS="A" * 43 + "=",
     )  # fmt: skip
     with started(demo(port), environment) as first:
-        said = read_line(first, READY)
+        read_line(first, "Reading a season")
+        assert interrupted(first, signal.SIGINT) == 130
+    assert processes_of(home) == []
+    # The next start reads the rest.
+    with started(demo(port), environment) as second:
+        said = read_line(second, READY)
+        assert "Laughing Stock" in said
         assert f"http://127.0.0.1:{port}" in said
         assert re.search(r"sign in as \S+@\S+\.example \(admin\), password \S+", said)
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/account/login/", timeout=20) as page:
             assert page.status == 200
         beside = sales(home)
         assert len(beside["shows"]) >= 6  # type: ignore[arg-type]
-        assert first.poll() is None, "a command beside the demo stopped its database"
+        assert second.poll() is None, "a command beside the demo stopped its database"
         refused = run(demo(free_port()), surroundings(home))
         assert refused.returncode == 1
         assert "A demo runs already" in refused.stderr
         sell(home)
         beside = sales(home)
-        assert interrupted(first, signal.SIGINT) == 0
-    assert processes_of(home) == []
-    with started(demo(port), surroundings(home)) as second:
-        said = read_line(second, READY)
-        assert "Reading" not in said
-        assert figures(sales(home)) == figures(beside)
-        sell(home)
-        assert interrupted(second, signal.SIGTERM) == 0
-    assert processes_of(home) == []
-
-
-def test_ctrl_c_while_it_reads_leaves_nothing_and_the_next_start_reads_the_rest(home: Path) -> None:
-    port = free_port()
-    with started(demo(port), surroundings(home)) as first:
-        read_line(first, "Reading a season")
-        assert interrupted(first, signal.SIGINT) == 130
-    assert processes_of(home) == []
-    with started(demo(port), surroundings(home)) as second:
-        said = read_line(second, READY)
-        assert "Laughing Stock" in said
         # kill -9 takes the children along; the database either ends with the last of them or is found again.
         second.kill()
         second.wait()
         wait_until(lambda: [line for line in processes_of(home) if "postgres" not in line] == [])
     with started(demo(port), surroundings(home)) as third:
         assert "Reading" not in read_line(third, READY)
-        assert interrupted(third, signal.SIGINT) == 0
+        assert figures(sales(home)) == figures(beside)
+        sell(home)
+        assert interrupted(third, signal.SIGTERM) == 0
+    assert processes_of(home) == []
+    with started(demo(port), surroundings(home)) as fourth:
+        assert "Reading" not in read_line(fourth, READY)
+        assert interrupted(fourth, signal.SIGINT) == 0
     assert processes_of(home) == []
 
 
@@ -138,7 +131,8 @@ def test_a_taken_port_is_said_before_anything_is_made(home: Path) -> None:
 
 
 def test_an_installation_in_use_is_never_made_a_demo(home: Path) -> None:
-    assert run(housecount("migrate"), surroundings(home)).returncode == 0
+    furnish(home)
+    furnish(home / "demo")
     with started(demo(free_port()), surroundings(home)) as process:
         read_line(process, "Reading a season")
         interrupted(process, signal.SIGINT)

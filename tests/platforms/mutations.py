@@ -5,6 +5,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from tests.examples import LETTERS
+
 _STRANGE = st.one_of(
     st.none(),
     st.booleans(),
@@ -27,12 +29,12 @@ _STRANGE = st.one_of(
             0.005,
         ]
     ),
-    st.text(max_size=20),
+    st.text(LETTERS, max_size=20),
     st.sampled_from(
         ["AUD", "USD", "2026-03-01T08:05:10+11:00", "9999-12-31T23:59:59Z", "\x00\x07", "😀שלום", "1-1"]
     ),
     st.lists(st.integers(), max_size=2),
-    st.dictionaries(st.text(max_size=3), st.integers(), max_size=2),
+    st.dictionaries(st.text(LETTERS, max_size=3), st.integers(), max_size=2),
 )
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from housecount.platforms import registry
 from housecount.platforms.base.hooks import HookReading, Touch
 from housecount.platforms.eventbrite.hooks import ACTIONS, KNOWN_ACTIONS
+from tests.examples import LETTERS
 
 EVENTBRITE = registry.source("eventbrite")
 HUMANITIX = registry.source("humanitix")
@@ -180,7 +181,7 @@ def test_a_relays_ping_is_a_test() -> None:
 
 # --- Both, whatever the bytes ------------------------------------------------------------------------------
 _json = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30),
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(LETTERS, max_size=30),
     lambda inner: (
         st.lists(inner, max_size=4)
         | st.dictionaries(
@@ -198,7 +199,7 @@ _json = st.recursive(
                     "tickets",
                 ]
             )
-            | st.text(max_size=5),
+            | st.text(LETTERS, max_size=5),
             inner,
             max_size=5,
         )

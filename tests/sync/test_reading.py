@@ -53,7 +53,7 @@ def test_a_first_read_counts_what_is_true() -> None:
 
 def test_a_season_is_counted_to_the_cent() -> None:
     clock = Clock()
-    with served(World.full(seed=5, today=clock(), orders=1500, now=clock)) as sandbox:
+    with served(World.full(seed=5, today=clock(), orders=600, now=clock)) as sandbox:
         promoter = Promoter(sandbox, clock)
         no_errors(promoter.read())
         count = promoter.count()

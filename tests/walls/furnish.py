@@ -7,7 +7,7 @@ from django.db import connection
 
 from housecount.box_office.models import Account, Appearance, Listing, SetAside, Show, Venue
 from housecount.intake.models import Hook
-from housecount.invoices import batches, links, mail, recurring, reminders
+from housecount.invoices import asked, batches, links, mail, recurring, reminders
 from housecount.invoices import services as books
 from housecount.invoices.models import Document, Logo, Reminder
 from housecount.sync.models import Alert, Gap, Notice, ReadRun
@@ -151,7 +151,8 @@ def _keep_books(house: House, show_id: str) -> None:
     )
     books.issue_one(document("rcti", str(act.pk), agreement=str(agreement.pk)).pk, None, now)
     sold = books.issue_one(document("invoice", str(venue.pk)).pk, None, now)
-    books.pay(sold.pk, 10000, now.date(), reference=f"paid {house.marker}")
+    books.pay(sold.pk, 10000, now.date(), reference=f"paid {house.marker}", now=now)
+    asked.ask(sold, now.date(), now, None, f"asked {house.marker}")
     links.dispute(sold, f"wrong {house.marker}")
     mail.make_link(sold, now, None)
     delivery = mail.send(sold, now)

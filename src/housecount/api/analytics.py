@@ -16,7 +16,7 @@ from housecount.api.access import member
 from housecount.api.paging import Day
 from housecount.api.schema import FiguresOut
 from housecount.box_office import matching
-from housecount.box_office.show_lists import run_of
+from housecount.box_office.show_runs import asked_run
 from housecount.insights import queries
 from housecount.insights.compare import Curve, align, curve
 from housecount.insights.filters import Dimension, Filters, Per
@@ -43,7 +43,9 @@ class SpanAsked(Schema):
     )
     platform: str = Field("", max_length=40)
     venue: UUID | None = None
-    run: str = Field("", max_length=300, description="Shows of this title.")
+    run: str = Field(
+        "", max_length=300, description="Shows of this title, or of the run that `=` and a name mean."
+    )
 
 
 class ByAsked(SpanAsked):
@@ -184,7 +186,7 @@ def _filters(organisation: Organisation, asked: SpanAsked) -> Filters:
         currency=currency,
         platform=asked.platform.replace("\x00", ""),
         venue_id=asked.venue,
-        run=run_of(asked.run.replace("\x00", "")),
+        run=asked_run(asked.run),
     )
 
 

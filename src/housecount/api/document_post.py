@@ -11,8 +11,9 @@ from housecount.api.access import member
 from housecount.api.bodies import Json
 from housecount.api.documents import router, step
 from housecount.api.errors import NoSuchAddress
-from housecount.api.schema_office import HistoryOut
-from housecount.invoices import copies, files, here, links, mail, reminders, services
+from housecount.api.schema_office import CheckOut, HistoryOut, RequestsOut
+from housecount.invoices import asked, copies, files, here, links, mail, reminders, services
+from housecount.invoices.duplicates import check_json
 from housecount.invoices.models import Delivery, Event, Link
 
 _READ, _WRITE = "invoices:read", "invoices:write"
@@ -40,6 +41,12 @@ def _copy_given(document_id: UUID, data: Json, request: HttpRequest) -> UUID:
     return document_id
 
 
+def _tax_invoice_asked(document_id: UUID, data: Json, request: HttpRequest) -> UUID:
+    words = bodies.text(data, "words")
+    asked.ask(here.document(document_id), day(data, "on"), timezone.now(), member(request).user, words)
+    return document_id
+
+
 def _settle(document_id: UUID, data: Json, request: HttpRequest) -> UUID:
     links.settle_dispute(here.document(document_id), member(request).user, bodies.text(data, "words"))
     return document_id
@@ -61,9 +68,34 @@ def add_steps() -> None:
         "Make the draft of the deposit invoice that a draft's terms name; answers with it",
         lambda document_id, _, request: services.ask_for_deposit(document_id, member(request).user).pk,
     )
-    step("copy-given", "Note that a supplier has their copy of an RCTI", _copy_given, on=_DAY)
+    step(
+        "copy-given",
+        "Note that a supplier has their copy of an RCTI, or a customer the tax invoice they asked for",
+        _copy_given,
+        on=_DAY,
+    )
+    step(
+        "tax-invoice-asked",
+        "Note the day on which a customer asked for the tax invoice: it is due within 28 days",
+        _tax_invoice_asked,
+        on=_DAY,
+        words=_WORDS,
+    )
     step("settle", "Say that a dispute is over", _settle, words=_WORDS)
     step("remind", "Switch a document's reminders on or off", _remind, on={"type": "boolean", "needed": True})
+
+
+@router.get(
+    "/tax-invoice-requests",
+    **openapi.reads(
+        RequestsOut, scope=_READ, name="tax_invoice_requests", summary="Tax invoices that were asked for"
+    ),
+)
+def tax_invoice_requests(request: HttpRequest) -> Json:
+    """Those that were not given since, the most urgent first: each is due within 28 days of the request."""
+    organisation = member(request).organisation
+    found = asked.open_requests(organisation, here.today(organisation))
+    return {"requests": [asked.request_json(each) for each in found]}
 
 
 @router.get(
@@ -83,6 +115,16 @@ def e_invoice(request: HttpRequest, document_id: UUID) -> HttpResponse:  # noqa:
     response = HttpResponse(bytes(kept.content), content_type="application/xml")
     response["Content-Disposition"] = f'attachment; filename="{document_id}.xml"'
     return response
+
+
+@router.get(
+    "/documents/{uuid:document_id}/check",
+    **openapi.reads(CheckOut, scope=_READ, name="check_document", summary="What stands against issuing it"),
+)
+def check(request: HttpRequest, document_id: UUID) -> Json:  # noqa: ARG001 - as whoever asks
+    """Every rule that would refuse to issue the draft as it is now, and the documents that it looks like: same party,
+    same total, same show or reference. Those keep it from nothing; of what is issued, nothing is said."""
+    return check_json(here.document(document_id))
 
 
 @router.get(

@@ -23,7 +23,7 @@ from housecount.api.schema_invoices import (
     PaymentsOut,
 )
 from housecount.core.errors import NextStep
-from housecount.invoices import files, here, inputs, lists, queries, services
+from housecount.invoices import files, here, inputs, lists, mail, queries, services
 from housecount.invoices.errors import Invalid, NotPossible, Refused
 from housecount.invoices.models import Allocation, Document, Payment, Step
 
@@ -239,6 +239,11 @@ def _pay(document_id: UUID, data: Json, request: HttpRequest) -> UUID:
         method=bodies.text(data, "method"),
         by=member(request).user,
     )
+    tell = data.get("tell", False)
+    if not isinstance(tell, bool):
+        raise bodies.BadBody("tell: true or false is expected.")
+    if tell:
+        mail.advise(here.document(document_id), amount, day, timezone.now(), member(request).user)
     return document_id
 
 
@@ -301,6 +306,10 @@ step(
     date={"type": "string", "format": "date", "needed": True},
     reference={"type": ["string", "null"], "maxLength": 200},
     method={"type": ["string", "null"], "maxLength": 40},
+    tell={
+        "type": "boolean",
+        "description": "Of what we owe: mail the party that it is paid (remittance advice).",
+    },
 )
 step(
     "credit",

@@ -61,7 +61,10 @@ def problem(
 
 def from_error(error: HousecountError) -> HttpResponse:
     """The problem document of one of our errors."""
-    response = problem(error.http_status, error.code, error.message, error.next_step)
+    message = (
+        f"{error.message} GET {error.address} lists those there are." if error.address else error.message
+    )
+    response = problem(error.http_status, error.code, message, error.next_step)
     retry_after = getattr(error, "retry_after", None)
     if isinstance(retry_after, int):
         response["Retry-After"] = str(retry_after)

@@ -7,8 +7,9 @@ from ninja import Query, Router
 
 from housecount.api import bodies, openapi
 from housecount.api.access import member
-from housecount.api.schema_invoices import AgedAsked, TaxAsked
+from housecount.api.schema_invoices import AgedAsked, PeriodAsked, TaxAsked
 from housecount.invoices import here
+from housecount.invoices.kept_back import EarningsReport, WithheldReport, earnings_by_payee, withheld_by_payee
 from housecount.invoices.reports import Aged, aged
 from housecount.invoices.tax_report import Basis, TaxReport, tax_report
 
@@ -35,14 +36,48 @@ def aged_report(request: HttpRequest, asked: Query[AgedAsked]) -> HttpResponse:
 )
 def tax(request: HttpRequest, asked: Query[TaxAsked]) -> HttpResponse:
     """GST (or VAT) charged and paid in a period, on accrual or cash basis, with the entries behind it."""
-    since, until = _within(asked.since), _within(asked.until)
-    if not 0 <= (until - since).days <= _MOST_DAYS:
-        raise bodies.BadBody("A period begins before it ends, and is no longer than three years.")
+    since, until = _period(asked)
     organisation = member(request).organisation
     found = tax_report(
         organisation.pk, since=since, until=until, basis=Basis(asked.basis), zone=organisation.timezone
     )
     return bodies.answer(found)
+
+
+@router.get(
+    "/reports/withheld",
+    **openapi.reads(
+        WithheldReport, scope=_READ, name="withheld_report", summary="Tax that was withheld, by payee"
+    ),
+)
+def withheld(request: HttpRequest, asked: Query[PeriodAsked]) -> HttpResponse:
+    """What was withheld by documents issued in a period, less what notes took back."""
+    since, until = _period(asked)
+    payees = withheld_by_payee(member(request).organisation.pk, since, until)
+    return bodies.answer(WithheldReport(since=since, until=until, payees=tuple(payees)))
+
+
+@router.get(
+    "/reports/super",
+    **openapi.reads(
+        EarningsReport,
+        scope=_READ,
+        name="super_report",
+        summary="Earnings that super is reckoned on, by payee",
+    ),
+)
+def earnings(request: HttpRequest, asked: Query[PeriodAsked]) -> HttpResponse:
+    """Lines marked `ote` of documents issued in a period, without tax. Which share is due is not reckoned."""
+    since, until = _period(asked)
+    payees = earnings_by_payee(member(request).organisation.pk, since, until)
+    return bodies.answer(EarningsReport(since=since, until=until, payees=tuple(payees)))
+
+
+def _period(asked: PeriodAsked) -> tuple[date, date]:
+    since, until = _within(asked.since), _within(asked.until)
+    if not 0 <= (until - since).days <= _MOST_DAYS:
+        raise bodies.BadBody("A period begins before it ends, and is no longer than three years.")
+    return since, until
 
 
 def _within(day: date) -> date:
@@ -51,5 +86,5 @@ def _within(day: date) -> date:
     return day
 
 
-OUTPUTS = (Aged, TaxReport)
+OUTPUTS = (Aged, TaxReport, WithheldReport, EarningsReport)
 """What is answered with, for the description."""

@@ -274,9 +274,14 @@ class AgedAsked(Schema):
     on: Day | None = Field(None, description="Today where the organisation is, when left out.")
 
 
-class TaxAsked(Schema):
+class PeriodAsked(Schema):
     """Of which period, both days included."""
 
     since: Day
     until: Day
+
+
+class TaxAsked(PeriodAsked):
+    """The period, and when a supply counts."""
+
     basis: Literal["accrual", "cash"] = "accrual"

@@ -48,6 +48,49 @@ class HistoryOut(Schema):
     links: list[LinkOut]
 
 
+class RefusalOut(Schema):
+    """A rule that refuses to issue a document."""
+
+    code: str
+    message: str
+
+
+class AlikeOut(Schema):
+    """A document that another looks like; `total` in minor units, `number` null of one that is approved only."""
+
+    id: UUID
+    number: str | None
+    kind: str
+    issue_date: date
+    total: int
+    currency: str
+
+
+class CheckOut(Schema):
+    """What stands against issuing a document, and what it looks like."""
+
+    refusals: list[RefusalOut]
+    duplicates: list[AlikeOut]
+
+
+class RequestOut(Schema):
+    """A tax invoice that a customer asked for; `by` is the last day for it, `number` null before it is issued."""
+
+    document: UUID
+    number: str | None
+    party_name: str
+    asked_on: date
+    by: date
+    late: bool
+    words: str
+
+
+class RequestsOut(Schema):
+    """Those that were not given since, the most urgent first."""
+
+    requests: list[RequestOut]
+
+
 class PolicyOut(Schema):
     """The organisation's own rules on recipient-created tax invoices and on withholding."""
 
@@ -146,7 +189,7 @@ class OwnShowsOut(Schema):
     next: Annotated[str | None, Field(description="The cursor of the next page; null: this is the last.")]
 
 
-class WaitingOut(Schema):
+class RaisedOut(Schema):
     """An invoice that an act has raised, and the office has not issued yet."""
 
     kind: str

@@ -83,7 +83,7 @@ class DriftsOut(Schema):
 
 
 class CallOut(Schema):
-    """A call that was made for a document: what was asked, and what Xero said. No bodies, no secrets."""
+    """A call that was made for a document: what was asked, and what Xero said. Nothing secret or personal."""
 
     id: int
     at: datetime
@@ -92,6 +92,11 @@ class CallOut(Schema):
     what: str
     step: str
     outcome: str
+    sent: str | None = Field(
+        description="What was asked: parameters, and JSON as text. Of a field that is not a figure, a state or an id "
+        "only that it was there (…); at most 8,000 characters, kept for 30 days."
+    )
+    received: str | None = Field(description="What Xero answered, in the same way.")
 
 
 class CallsOut(Schema):

@@ -202,6 +202,8 @@ def history(request: HttpRequest, asked: Query[CallsAsked]) -> dict[str, Any]:
                 "what": each.intent.what,
                 "step": each.step,
                 "outcome": each.outcome,
+                "sent": each.sent or None,
+                "received": each.received or None,
             }
             for each in page
         ],

@@ -2,24 +2,19 @@
 
 import asyncio
 import contextlib
-import os
-import shutil
-import socket
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 import msgspec
 
-from housecount.cli import demo_books
+from housecount.cli import demo_books, demo_home
 from housecount.cli.output import note, progress
 from housecount.core.errors import HousecountError
-from housecount.installation import database, environment, files, leash, migrations, ports, setup
-from housecount.installation.errors import DatabaseUnavailable, InstallationError
+from housecount.installation import database, files, leash, migrations, ports, setup
 from housecount.installation.supervisor import Child, Supervisor
 
 if TYPE_CHECKING:
@@ -31,32 +26,8 @@ _PEOPLE = (
     ("promoter@laughingstock.example", "admin", "Pat"),
     ("books@laughingstock.example", "bookkeeper", "Bo"),
 )
-_STATE_FILE = "demo.json"
-# Nobody should wait for the invented platforms' patience; at the real limits a season takes some minutes.
-_CALL_LIMIT = 100_000
-_READ_EVERY_SECONDS = 10
 _SANDBOX_SECONDS = 60
 _SITE_SECONDS = 30
-
-
-class DemoFailed(InstallationError):
-    """A part of the demo did not come up."""
-
-    code = "demo_failed"
-
-
-class _State(msgspec.Struct):
-    """What the demo remembers, so that a second start finds the same season behind the same addresses."""
-
-    seed: int
-    today: str
-    season: str
-    eventbrite_port: int
-    humanitix_port: int
-    password: str
-    xero_port: int = 0
-    # Known once the invented Xero has said it; the same at every start.
-    xero: dict[str, str] = {}
 
 
 class _SandboxAccount(msgspec.Struct):
@@ -85,12 +56,12 @@ def demo(host: str, port: int, season: str, seed: int, trickle: float, fresh: bo
     Nothing leaves this machine. The data is kept for the next start.
     """
     ports.require_free(host, port)
-    home = files.ensure_home(_choose_home())
-    with _only_one(home):
+    home = files.ensure_home(demo_home.choose())
+    with demo_home.only_one(home):
         if fresh:
-            _forget(home)
-        state = _remembered(home, season, seed)
-        _surround(home, state, _loopback_url(host, port))
+            demo_home.forget(home)
+        state = demo_home.remembered(home, season, seed)
+        demo_home.surround(home, state, demo_home.loopback_url(host, port))
         supervisor = Supervisor(note)
         try:
             _run(supervisor, home, state, host, port, trickle)
@@ -98,10 +69,12 @@ def demo(host: str, port: int, season: str, seed: int, trickle: float, fresh: bo
             supervisor.end()
 
 
-def _run(supervisor: Supervisor, home: Path, state: _State, host: str, port: int, trickle: float) -> None:
+def _run(
+    supervisor: Supervisor, home: Path, state: demo_home.State, host: str, port: int, trickle: float
+) -> None:
     logs = home / "logs"
     logs.mkdir(mode=0o700, exist_ok=True)
-    address = _loopback_url(host, port)
+    address = demo_home.loopback_url(host, port)
     sandbox = supervisor.add(_sandbox(home, state, address, trickle))
     note("Starting the database and the invented platforms...")
     setup.set_up_django()
@@ -113,7 +86,7 @@ def _run(supervisor: Supervisor, home: Path, state: _State, host: str, port: int
     from housecount.cli.serve import site_children
 
     if not state.xero:
-        _introduce_xero(home, state, _wait_for_sandbox(sandbox)["xero"].apps, address)
+        demo_home.introduce_xero(home, state, _wait_for_sandbox(sandbox)["xero"].apps, address)
     site = [supervisor.add(child) for child in site_children(host, port, logs / "site.log")]
     platforms = _wait_for_sandbox(sandbox)
     organisation = _furnish(platforms, state)
@@ -135,13 +108,13 @@ def _run(supervisor: Supervisor, home: Path, state: _State, host: str, port: int
             "worker", leash.command("housecount.cli.main", "worker", "--grace", "2"), log=logs / "worker.log"
         )
     )
-    _wait_for_site(site, _loopback_url(host, port))
+    _wait_for_site(site, demo_home.loopback_url(host, port))
     with contextlib.suppress(KeyboardInterrupt):  # from here on Ctrl-C is the ordinary end
         click.echo(_welcome(home, state, host, port))
         supervisor.run()
 
 
-def _welcome(home: Path, state: _State, host: str, port: int) -> str:
+def _welcome(home: Path, state: demo_home.State, host: str, port: int) -> str:
     lines = [
         "",
         f"Housecount is at http://{host}:{port}",
@@ -152,139 +125,8 @@ def _welcome(home: Path, state: _State, host: str, port: int) -> str:
     return "\n".join(lines)
 
 
-# --- Where it lives -----------------------------------------------------------------------------------
-def _choose_home() -> Path:
-    """HOUSECOUNT_HOME itself when a person named one that holds nothing but a demo; else a part of it."""
-    home = environment.load().home
-    named = bool(os.environ.get("HOUSECOUNT_HOME", "").strip())
-    if named and ((home / _STATE_FILE).exists() or not (home / "database.json").exists()):
-        return home
-    return home / "demo"
-
-
-@contextlib.contextmanager
-def _only_one(home: Path) -> Iterator[None]:
-    with files.open_lock(home / "demo.lock") as file:
-        if not files.try_lock(file.fileno(), exclusive=True):
-            raise InstallationError(f"A demo runs already with the data in {home}. Stop that one first.")
-        yield
-
-
-def _forget(home: Path) -> None:
-    from housecount.installation.postgres import EmbeddedServer
-
-    if not (home / _STATE_FILE).exists():
-        return
-    server = EmbeddedServer(home)
-    if server.running():  # left behind by a demo that was killed
-        server.start()
-        server.stop()
-        if server.running():
-            raise DatabaseUnavailable(
-                "Another command uses the demo's database. Wait for it, then try again."
-            )
-    if (home / "database.json").exists():
-        shutil.rmtree(server.directory, ignore_errors=True)
-    for path in home.iterdir():
-        if path.name not in {"demo.lock", "database.lock", "database.users"}:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-
-def _remembered(home: Path, season: str, seed: int) -> _State:
-    path = home / _STATE_FILE
-    state = None
-    if path.exists():
-        with contextlib.suppress(msgspec.MsgspecError):
-            state = msgspec.json.decode(path.read_bytes(), type=_State)
-    if state is None:
-        from secrets import token_hex
-
-        state = _State(seed, datetime.now(UTC).date().isoformat(), season, 0, 0, f"laughing-{token_hex(5)}")
-    elif (state.season, state.seed) != (season, seed):
-        note("This demo has another season already; --fresh starts anew.")
-    state.eventbrite_port = _free_port(state.eventbrite_port)
-    state.humanitix_port = _free_port(state.humanitix_port)
-    state.xero_port = _free_port(state.xero_port)
-    _remember(home, state)
-    return state
-
-
-def _remember(home: Path, state: _State) -> None:
-    files.write_private(home / _STATE_FILE, msgspec.json.encode(state).decode())
-
-
-def _free_port(wanted: int) -> int:
-    """`wanted` when it can be had, else any other."""
-    for port in (wanted, 0):
-        with socket.socket() as trial, contextlib.suppress(OSError):
-            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            trial.bind(("127.0.0.1", port))
-            return int(trial.getsockname()[1])
-    raise DemoFailed("This machine has no free port for the invented platforms.")
-
-
-def _loopback_url(host: str, port: int) -> str:
-    """Where this machine reaches what listens on `host`: the invented platforms call nobody else."""
-    if host in {"", "0.0.0.0"}:  # noqa: S104 - asked about, not listened on
-        host = "127.0.0.1"
-    elif host == "::":
-        host = "::1"
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
-
-
-def _surround(home: Path, state: _State, public_url: str) -> None:
-    """Make this process and its children see the demo's own home, database and platforms, and no other."""
-    variables = _variables(state, public_url)
-    _write_settings(home, variables)
-    if os.environ.pop("DATABASE_URL", None):
-        note("The demo has a database of its own; DATABASE_URL is left alone.")
-    kept = {"HOUSECOUNT_ALLOWED_HOSTS"}
-    for name in list(os.environ):
-        if (
-            name.startswith(("HOUSECOUNT_", "EVENTBRITE_", "HUMANITIX_", "XERO_", "DATABASE_"))
-            and name not in kept
-        ):
-            del os.environ[name]
-    os.environ |= {"HOUSECOUNT_HOME": str(home)} | variables
-    environment.load.cache_clear()
-
-
-def _variables(state: _State, public_url: str) -> dict[str, str]:
-    return {
-        "EVENTBRITE_API_URL": f"http://127.0.0.1:{state.eventbrite_port}/v3",
-        "HUMANITIX_API_URL": f"http://127.0.0.1:{state.humanitix_port}/v1",
-        "EVENTBRITE_CALL_LIMIT": str(_CALL_LIMIT),
-        "HUMANITIX_CALL_LIMIT": str(_CALL_LIMIT),
-        "XERO_API_URL": f"http://127.0.0.1:{state.xero_port}/api.xro/2.0",
-        "XERO_IDENTITY_URL": f"http://127.0.0.1:{state.xero_port}",
-        "XERO_LOGIN_URL": f"http://127.0.0.1:{state.xero_port}",
-        "XERO_CALLS_PER_MINUTE": str(_CALL_LIMIT),
-        **state.xero,
-        "HOUSECOUNT_READ_EVERY": str(_READ_EVERY_SECONDS),
-        # Eventbrite's webhooks come here: an order is in the count a moment later.
-        "HOUSECOUNT_PUBLIC_URL": public_url,
-    }
-
-
-def _write_settings(home: Path, variables: dict[str, str]) -> None:
-    lines = ["# Written by housecount demo: commands that use this home speak to the invented platforms."]
-    files.write_private(
-        home / environment.SETTINGS_FILE,
-        "\n".join([*lines, *(f"{name}={value}" for name, value in variables.items()), ""]),
-    )
-
-
-def _introduce_xero(home: Path, state: _State, apps: list[demo_books.App], public_url: str) -> None:
-    """From now on the registration with the invented Xero is known, here and in what is started from here."""
-    state.xero = demo_books.registration(apps)
-    _remember(home, state)
-    _write_settings(home, _variables(state, public_url))
-    os.environ |= state.xero
-    environment.load.cache_clear()
-
-
 # --- Its parts ----------------------------------------------------------------------------------------
-def _sandbox(home: Path, state: _State, address: str, trickle: float) -> Child:
+def _sandbox(home: Path, state: demo_home.State, address: str, trickle: float) -> Child:
     arguments = {
         "--season": state.season,
         "--seed": str(state.seed),
@@ -296,9 +138,9 @@ def _sandbox(home: Path, state: _State, address: str, trickle: float) -> Child:
         "--xero-port": str(state.xero_port),
         "--xero-books": str(home / "xero.books"),
         "--xero-site": address,
-        "--humanitix-limit": str(_CALL_LIMIT),
-        "--eventbrite-limit": str(_CALL_LIMIT),
-        "--xero-limit": str(_CALL_LIMIT),
+        "--humanitix-limit": str(demo_home.CALL_LIMIT),
+        "--eventbrite-limit": str(demo_home.CALL_LIMIT),
+        "--xero-limit": str(demo_home.CALL_LIMIT),
     }
     flat = [part for pair in arguments.items() for part in pair]
     output = home / "sandbox.json"
@@ -318,10 +160,10 @@ def _wait_for_sandbox(child: Child) -> dict[str, _SandboxPlatform]:
         if child.process is None or child.process.poll() is not None:
             break
         time.sleep(0.02)
-    raise DemoFailed(f"The invented platforms did not start. What they said is in {child.log}.")
+    raise demo_home.DemoFailed(f"The invented platforms did not start. What they said is in {child.log}.")
 
 
-def _furnish(platforms: dict[str, _SandboxPlatform], state: _State) -> "Organisation":
+def _furnish(platforms: dict[str, _SandboxPlatform], state: demo_home.State) -> "Organisation":
     """The organisation with its people and accounts; makes what is missing."""
     from housecount.sync import accounts
     from housecount.sync.errors import AlreadyConnected
@@ -396,7 +238,7 @@ def _wait_for_site(children: list[Child], url: str) -> None:
         if ended:
             break
         time.sleep(0.02)
-    raise DemoFailed(f"The site did not start. What it said is in {children[0].log}.")
+    raise demo_home.DemoFailed(f"The site did not start. What it said is in {children[0].log}.")
 
 
 def _answers(url: str) -> bool:

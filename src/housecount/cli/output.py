@@ -52,6 +52,11 @@ def emit(document: object, text: str | Callable[[], str]) -> None:
         click.echo(text if isinstance(text, str) else text())
 
 
+def told(error: HousecountError) -> str:
+    """What an error says to whoever is at the command line."""
+    return f"{error.message} See {error.command}." if error.command else error.message
+
+
 def note(text: str) -> None:
     """A remark for the person watching, kept apart from the facts."""
     click.echo(text, err=True)
@@ -88,7 +93,7 @@ class ReportingGroup(click.Group):
             raise  # whoever read us has enough; click ends quietly
         except HousecountError as error:
             _debug(ctx, error)
-            _fail(ctx, error.code, error.message)
+            _fail(ctx, error.code, told(error))
         except Exception as error:  # noqa: BLE001 - nothing may reach a promoter as a traceback
             _debug(ctx, error)
             _fail(ctx, *_unexpected(error))

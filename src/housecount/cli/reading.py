@@ -83,7 +83,6 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def identity_of_document(document_id: str) -> "Identity":
     """Whom to act as for a document: for commands, which act for the whole installation. Raises `NotFound`."""
     from housecount.invoices import here
-    from housecount.invoices.errors import NotFound
     from housecount.invoices.models import Document
     from housecount.tenancy.identity import Identity, acting_as
     from housecount.tenancy.queries import all_organisations
@@ -94,7 +93,7 @@ def identity_of_document(document_id: str) -> "Identity":
         with acting_as(identity):
             if Document.objects.filter(organisation_id=organisation.pk, pk=key).exists():
                 return identity
-    raise NotFound(f"There is no document {document_id}: see housecount invoice list.")
+    raise here.no_document(document_id)
 
 
 def summary(document: "Document") -> str:
