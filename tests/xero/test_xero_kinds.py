@@ -155,6 +155,25 @@ def test_money_that_goes_back(desk: Desk) -> None:
     assert sorted(live) == [Decimal("110.00"), Decimal("200.00"), Decimal("550.00"), Decimal("550.00")]
 
 
+def test_a_payment_that_did_not_fit_beside_one_taken_back_is_whole_in_the_end(desk: Desk) -> None:
+    office = desk.office
+    document = office.issued(office.party())
+    desk.connect()
+    office.pay(document, 20_000)
+    assert desk.push().left == 0
+    # Until the first is taken back, only 350.00 is due.
+    office.pay(document, -20_000)
+    office.pay(document, 50_000)
+    for _ in range(4):
+        desk.push()
+        with acting_as(office.identity):
+            xero_services.by_hand(office.organisation_id, document.pk, datetime.now(UTC))
+    assert desk.push().left == 0
+    assert there(desk, document.number)["AmountDue"] == Decimal("50.00") == balance(desk, document)
+    live = [each["Amount"] for each in desk.books()["Payments"] if each["Status"] == "AUTHORISED"]
+    assert live == [Decimal("500.00")]
+
+
 def test_credit_that_did_not_fit_is_set_against_what_is_open_again(desk: Desk) -> None:
     """Whoever took the payment back that was in its way, and whatever died right after."""
     office, party = desk.office, desk.office.party()

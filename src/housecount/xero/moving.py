@@ -129,8 +129,9 @@ class Mover:
         there = await self._there(lead.xero_id) or await self._ours(reference)
         written = there.amount if there else _NOTHING
         made, rest = (there.payment_id if there else lead.xero_id), want - written
-        if there is not None and rest < 0:
-            # Amounts of payments cannot be edited.
+        over = rest - to_major(purse.never_came, move.document.currency)
+        if there is not None and (rest < 0 or (over > 0 and await self._due(move.theirs) > 0)):
+            # Amounts of payments cannot be edited; and what did not fit beside a payment that was taken back does now.
             self._may_delete(there, move)
             # Noted before it is done, so that it is known whatever becomes of us.
             await self.database.run(purses.reopen_credit, self.row, move.document)
@@ -145,7 +146,7 @@ class Mover:
                 lambda amount: self._create(lead, move, move.theirs, amount, reference),
                 lambda: self._due(move.theirs),
             )
-        over = rest - to_major(purse.absorbed, move.document.currency)
+        over = rest - to_major(purse.never_came, move.document.currency)
         if over <= 0 or made != lead.xero_id:
             await self.tries.advance(lead, Stage.DONE, xero_id=made)
         if lead is not intent:
@@ -196,6 +197,7 @@ class Mover:
         # Noted before it is done: its deletion is our own doing, and no news when it is read back; and what did not fit
         # beside it does so afterwards, also when we do not live to see it.
         await self.database.run(purses.reopen_credit, self.row, move.document)
+        await self.database.run(purses.look_again, self.row, move.document)
         await self.tries.advance(intent, Stage.APPROVED, xero_id=whole.payment_id)
         await self.xero.delete_payment(whole.payment_id)
         self.forget()

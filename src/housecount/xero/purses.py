@@ -50,6 +50,11 @@ class Purse:
             if each.stage == Stage.DONE and (not each.xero_id or each.xero_id in ids)
         )
 
+    @property
+    def never_came(self) -> int:
+        """What went back and had never come to Xero."""
+        return sum(amount for each, amount in self.refunds if each.stage == Stage.DONE and not each.xero_id)
+
     def taken_back(self, payment_id: str) -> bool:
         """Whether the payment of that id in Xero was taken back by a refund."""
         return bool(payment_id) and any(each.xero_id == payment_id for each, _ in self.refunds)
